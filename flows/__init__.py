@@ -1,0 +1,1 @@
+"""Order, retries, schedule, settings and the command line."""

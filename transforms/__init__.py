@@ -1,0 +1,1 @@
+"""Polars frame in, Polars frame out; nothing here opens a file."""

@@ -1,0 +1,1 @@
+"""The tables that are promised, and every byte that touches a disk."""

@@ -1,0 +1,427 @@
+"""The tables that Segue promises: one declaration feeds DDL, validation, Datasette and docs.
+
+Pure data. Importing this module opens no file and no connection.
+"""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from warehouse.errors import ContractError
+
+DType = type[pl.DataType]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One published column; ``references`` names the key that it points at."""
+
+    name: str
+    dtype: DType
+    about: str
+    unit: str = ""
+    nullable: bool = False
+    low: float | None = None
+    high: float | None = None
+    references: str = ""
+
+    def breach(self) -> pl.Expr:
+        """Return true where a non-null value lies outside ``low`` to ``high`` or is not finite."""
+        value = pl.col(self.name)
+        outside = pl.lit(False)
+        if self.low is not None:
+            outside = outside | (value < self.low)
+        if self.high is not None:
+            outside = outside | (value > self.high)
+        if self.dtype == pl.Float64:
+            outside = outside | value.is_nan() | value.is_infinite()
+        return outside.fill_null(False)
+
+    @property
+    def bounds(self) -> str:
+        """The allowed values in words: ``0 to 1``, ``at least 1`` or nothing."""
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"at least {self.low:g}"
+        return "" if self.high is None else f"at most {self.high:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, the key that identifies its rows and how SQLite should lay it out.
+
+    Args:
+        rowid: false stores the rows in the key itself, which pays where rows are short.
+        indexes: further columns, or groups of columns, that readers look up by.
+        unique: groups of columns, besides the key, that never repeat.
+    """
+
+    name: str
+    about: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    source: str = ""
+    rowid: bool = True
+    indexes: tuple[tuple[str, ...], ...] = ()
+    unique: tuple[tuple[str, ...], ...] = field(default=())
+
+    @property
+    def schema(self) -> dict[str, DType]:
+        """Column name to Polars dtype, in published order."""
+        return {column.name: column.dtype for column in self.columns}
+
+    def __getitem__(self, name: str) -> Column:
+        """Return the column called ``name``."""
+        return next(column for column in self.columns if column.name == name)
+
+    def check(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return ``frame`` unchanged, or raise with every breach at once.
+
+        Raises:
+            ContractError: wrong columns, dtypes, nulls, ranges or a repeated key.
+        """
+        breaches = self._shape_breaches(frame) or self._value_breaches(frame)
+        if breaches:
+            raise ContractError(f"{self.name}: " + "; ".join(breaches))
+        return frame
+
+    def _shape_breaches(self, frame: pl.DataFrame) -> list[str]:
+        if list(frame.schema.items()) == list(self.schema.items()):
+            return []
+        return [f"expected {self.schema}, got {dict(frame.schema)}"]
+
+    def _value_breaches(self, frame: pl.DataFrame) -> list[str]:
+        counts = frame.select(
+            *(pl.col(c.name).null_count().alias(f"{c.name} nulls") for c in self.columns),
+            *(c.breach().sum().alias(f"{c.name} outside") for c in self.columns),
+        ).row(0, named=True)
+        breaches = []
+        for column in self.columns:
+            nulls, outside = counts[f"{column.name} nulls"], counts[f"{column.name} outside"]
+            if nulls and not column.nullable:
+                breaches.append(f"{column.name} has {nulls} nulls")
+            if outside:
+                breaches.append(f"{column.name} has {outside} values that are not {column.bounds}")
+        for key in (self.key, *self.unique):
+            repeated = frame.height - frame.select(key).n_unique()
+            if repeated:
+                breaches.append(f"key {key} repeats in {repeated} rows")
+        return breaches
+
+
+def _share(name: str, about: str) -> Column:
+    """Declare one of the audio features that run from 0 to 1."""
+    return Column(name, pl.Float64, about, "0 to 1", nullable=True, low=0, high=1)
+
+
+SONG_ID = "The catalogue's own id, a Spotify track id where there is one; stable between builds."
+
+MEASUREMENTS = (
+    _share("danceability", "How suitable for dancing: tempo, rhythm stability and beat strength."),
+    _share("energy", "Perceived intensity and activity: fast, loud and noisy is near 1."),
+    Column(
+        "key",
+        pl.Int64,
+        "Pitch class of the key: 0 is C, 1 is C sharp, up to 11 for B. Null: none found.",
+        "pitch class",
+        nullable=True,
+        low=0,
+        high=11,
+    ),
+    Column(
+        "loudness",
+        pl.Float64,
+        "Mean loudness of the whole song. A few masters lie above 0.",
+        "dB",
+        nullable=True,
+        low=-70,
+        high=10,
+    ),
+    Column("mode", pl.Int64, "1 is major, 0 is minor.", nullable=True, low=0, high=1),
+    _share("speechiness", "Share of spoken words: above 0.66 is talk, below 0.33 is music."),
+    _share("acousticness", "Confidence that the song is acoustic."),
+    _share("instrumentalness", "Confidence that the song has no vocals."),
+    _share("liveness", "Confidence that an audience is heard."),
+    _share("valence", "Musical positiveness: near 1 sounds happy, near 0 sad or angry."),
+    Column(
+        "tempo",
+        pl.Float64,
+        "Estimated beats a minute. Null: no beat was found.",
+        "BPM",
+        nullable=True,
+        low=1,
+        high=400,
+    ),
+    Column(
+        "time_signature",
+        pl.Int64,
+        "Beats in a bar. Null: not estimated.",
+        "beats",
+        nullable=True,
+        low=1,
+        high=16,
+    ),
+)
+
+SONGS = Table(
+    name="songs",
+    about="One row for each song of the catalogue.",
+    key=("song_id",),
+    source="The track files given to the build, merged by id.",
+    columns=(
+        Column("song_id", pl.String, SONG_ID),
+        Column("title", pl.String, "Title as the catalogue writes it."),
+        Column("artist", pl.String, "Primary artist: the first credited name."),
+        Column("artists", pl.String, "Every credited name, in order, as a JSON array."),
+        Column("album", pl.String, "Album, where the catalogue names it.", nullable=True),
+        Column("year", pl.Int64, "Year of release.", "year", nullable=True, low=1860, high=2100),
+        Column(
+            "release_date",
+            pl.String,
+            "Release as year, year-month or year-month-day.",
+            "ISO 8601",
+            nullable=True,
+        ),
+        Column("duration_ms", pl.Int64, "Length.", "ms", nullable=True, low=1),
+        Column("explicit", pl.Boolean, "1 where the lyrics are marked explicit.", nullable=True),
+        Column(
+            "popularity",
+            pl.Int64,
+            "Popularity when the catalogue was taken; 0 is kept as it came.",
+            "0 to 100",
+            nullable=True,
+            low=0,
+            high=100,
+        ),
+        *MEASUREMENTS,
+        Column("family_id", pl.String, "The family of versions.", references="families.family_id"),
+        Column("source", pl.String, "The file or files that the values come from."),
+    ),
+    indexes=(
+        ("family_id",),
+        ("artist",),
+        ("year",),
+        ("popularity",),
+        ("explicit",),
+    ),
+)
+
+FAMILIES = Table(
+    name="families",
+    about="All versions of one song by one artist: re-release, remaster, live, edit, acoustic.",
+    key=("family_id",),
+    source="Base title and primary artist, both folded; see transforms/families.py.",
+    columns=(
+        Column("family_id", pl.String, "Stable hash of the base title and the primary artist."),
+        Column(
+            "song_id",
+            pl.String,
+            "Representative: the most popular, then the earliest, version.",
+            references="songs.song_id",
+        ),
+        Column("versions", pl.Int64, "How many songs belong to the family.", "songs", low=1),
+    ),
+)
+
+SONG_GENRES = Table(
+    name="song_genres",
+    about="The genres that a catalogue files a song under; one row for each.",
+    key=("song_id", "genre"),
+    source="The genre columns of the track files.",
+    columns=(
+        Column("song_id", pl.String, SONG_ID, references="songs.song_id"),
+        Column("genre", pl.String, "Genre, in lower case."),
+    ),
+    rowid=False,
+    indexes=(("genre",),),
+)
+
+RECOMMENDATIONS = Table(
+    name="recommendations",
+    about="For every song the nearest others, never its own family, two by one artist at most.",
+    key=("song_id", "rank"),
+    source="Exact nearest neighbours in the space that the features table describes.",
+    columns=(
+        Column("song_id", pl.String, "The song that is listened to.", references="songs.song_id"),
+        Column("rank", pl.Int64, "1 is the nearest.", low=1),
+        Column(
+            "recommended_song_id",
+            pl.String,
+            "The song that is recommended.",
+            references="songs.song_id",
+        ),
+        Column(
+            "distance",
+            pl.Float64,
+            "Euclidean distance between the weighted features of the two songs.",
+            "standard deviations",
+            low=0,
+        ),
+        Column(
+            "similarity",
+            pl.Float64,
+            "1 / (1 + distance): 1 is the same sound.",
+            "0 to 1",
+            low=0,
+            high=1,
+        ),
+        Column("reason", pl.String, "What the two songs share, in a few words."),
+    ),
+    rowid=False,
+    indexes=(("recommended_song_id",),),
+    unique=(("song_id", "recommended_song_id"),),
+)
+
+FEATURES = Table(
+    name="features",
+    about="The recipe of the distance: one row for each column of the vectors.",
+    key=("feature",),
+    source="The fitted encoder, models/encoder.joblib in the build.",
+    columns=(
+        Column("feature", pl.String, "Name of the column."),
+        Column("block", pl.String, "Group of columns that share one weight."),
+        Column("transform", pl.String, "How the measurement becomes a column."),
+        Column("weight", pl.Float64, "Factor on the column after its transform.", low=0),
+        Column("mean", pl.Float64, "Mean of the weighted column over the songs."),
+        Column("spread", pl.Float64, "Standard deviation of the weighted column.", low=0),
+        Column(
+            "variance_share",
+            pl.Float64,
+            "Share of the whole variance, and so of the mean squared distance.",
+            "0 to 1",
+            low=0,
+            high=1,
+        ),
+    ),
+)
+
+SOURCES = Table(
+    name="sources",
+    about="One row for each input file; rows_read = songs + merged + rejected.",
+    key=("source",),
+    source="Counted while the files were read.",
+    columns=(
+        Column("source", pl.String, "Name of the file."),
+        Column("format", pl.String, "The catalogue format that its header was recognised as."),
+        Column("sha256", pl.String, "Hash of the file as it lay on disk."),
+        Column("rows_read", pl.Int64, "Rows below the header.", "rows", low=0),
+        Column("songs", pl.Int64, "Rows that became a song.", "rows", low=0),
+        Column(
+            "merged",
+            pl.Int64,
+            "Rows merged into a song that another row had brought.",
+            "rows",
+            low=0,
+        ),
+        Column("rejected", pl.Int64, "Rows that stand in rejected_rows.", "rows", low=0),
+    ),
+)
+
+REJECTED_ROWS = Table(
+    name="rejected_rows",
+    about="Rows that could not be used, each as it came and with the reason.",
+    key=("source", "line"),
+    source="Written while the files were read.",
+    columns=(
+        Column("source", pl.String, "Name of the file.", references="sources.source"),
+        Column(
+            "line",
+            pl.Int64,
+            "Line on which the row begins (row number in Parquet), the header being line 1.",
+            low=1,
+        ),
+        Column("reason", pl.String, "What is wrong with it."),
+        Column("row", pl.String, "The row as it came."),
+    ),
+)
+
+CHECKS = Table(
+    name="checks",
+    about="The rules that this build was held to before it was published.",
+    key=("check",),
+    source="warehouse/gates.py, run on this file.",
+    columns=(
+        Column("check", pl.String, "Name of the rule."),
+        Column("about", pl.String, "What it holds."),
+        Column("value", pl.Float64, "What was measured; for most rules the offending rows."),
+        Column("bound", pl.Float64, "The highest value that passes."),
+        Column("passed", pl.Boolean, "1 where it holds."),
+    ),
+)
+
+BUILDS = Table(
+    name="builds",
+    about="This build and the different ones before it, newest last.",
+    key=("build_id",),
+    source="The manifests. The times of this build stand in its manifest alone.",
+    columns=(
+        Column("build_id", pl.String, "Hash of sources, code and settings."),
+        Column(
+            "published_at",
+            pl.String,
+            "When it was published. Null for this build: the manifest says.",
+            "UTC, ISO 8601",
+            nullable=True,
+        ),
+        Column(
+            "seconds", pl.Float64, "How long it took. Null for this build.", "s", nullable=True
+        ),
+        Column("songs", pl.Int64, "Songs.", "rows", low=0),
+        Column("recommendations", pl.Int64, "Recommendations.", "rows", low=0),
+        Column("rejected", pl.Int64, "Rejected rows.", "rows", low=0),
+        Column("code_version", pl.String, "Version of Segue and a hash of its code."),
+        Column("sources", pl.String, "File names and their hashes, as a JSON object."),
+        Column("parameters", pl.String, "Settings that shape the rows, as a JSON object."),
+    ),
+)
+
+# In the order in which they are written: a table stands after those that it points at,
+# but for songs and families, which point at each other.
+TABLES = (
+    SONGS,
+    FAMILIES,
+    SONG_GENRES,
+    RECOMMENDATIONS,
+    FEATURES,
+    SOURCES,
+    REJECTED_ROWS,
+    BUILDS,
+    CHECKS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One published view; its SQL lies in ``warehouse/sql/views/<name>.sql``."""
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+
+
+RECOMMENDED_SONGS = View(
+    name="recommended_songs",
+    about="The join that a report wants: both songs' title, artist and year beside the pair.",
+    columns=(
+        Column("song_id", pl.String, "The song that is listened to."),
+        Column("title", pl.String, "Its title."),
+        Column("artist", pl.String, "Its primary artist."),
+        Column("year", pl.Int64, "Its year of release.", "year", nullable=True),
+        Column("rank", pl.Int64, "1 is the nearest."),
+        Column("recommended_song_id", pl.String, "The song that is recommended."),
+        Column("recommended_title", pl.String, "Its title."),
+        Column("recommended_artist", pl.String, "Its primary artist."),
+        Column("recommended_year", pl.Int64, "Its year of release.", "year", nullable=True),
+        Column(
+            "distance",
+            pl.Float64,
+            "Euclidean distance between the weighted features of the two songs.",
+            "standard deviations",
+        ),
+        Column("similarity", pl.Float64, "1 / (1 + distance).", "0 to 1"),
+        Column("reason", pl.String, "What the two songs share, in a few words."),
+    ),
+)
+
+VIEWS = (RECOMMENDED_SONGS,)

@@ -1,0 +1,37 @@
+"""The ways a run can go wrong, one class for each thing an operator would do next."""
+
+from typing import ClassVar
+
+
+class SegueError(Exception):
+    """Base of every error that Segue raises on purpose; the message says what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(SegueError):
+    """A file or a value that was given cannot be used: mend it and run again."""
+
+    exit_code = 2
+
+
+class ContractError(SegueError):
+    """A frame does not match its table's contract; the message lists every breach."""
+
+
+class BuildRejected(SegueError):
+    """A finished build broke a rule; what was published before is untouched."""
+
+    exit_code = 3
+
+
+class Busy(SegueError):
+    """Another run holds the lock: wait for it or stop it."""
+
+    exit_code = 4
+
+
+class NothingPublished(SegueError):
+    """There is no published build to read: run ``segue build`` first."""
+
+    exit_code = 2
