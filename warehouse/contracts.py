@@ -207,6 +207,18 @@ SONGS = Table(
     ),
 )
 
+READINGS = Table(
+    name="readings",
+    about="The usable rows of the track files, as cleaned; one for each row of a file.",
+    key=("source", "line"),
+    columns=(
+        Column("source", pl.String, "Name of the file."),
+        Column("file", pl.Int64, "Position of the file among those given.", low=0),
+        Column("line", pl.Int64, "Line on which the row begins.", low=1),
+        *(c for c in SONGS.columns if c.name not in ("family_id", "source", "label")),
+    ),
+)
+
 FAMILIES = Table(
     name="families",
     about="All versions of one song by one artist: re-release, remaster, live, edit, acoustic.",
