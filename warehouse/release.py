@@ -1,0 +1,454 @@
+"""A finished build folder comes in; it becomes, in one step, the one that readers see.
+
+Everything lies below one ``Home``. Whoever changes it holds its lock; readers need none, since
+``current`` is a link that moves by a rename and a build is never edited once it has a manifest.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypedDict
+
+import joblib
+
+from warehouse.errors import Busy, InputError, NothingPublished, SegueError
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+STAMP = "%Y%m%dT%H%M%SZ"
+BUILD_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9A-Za-z]+")
+
+
+class DamagedBuild(SegueError):
+    """A build is not as its manifest says: build again or roll back to another."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds the warehouse, the builds and the link to the one served."""
+
+    root: Path
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file of the last build."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def pending_warehouse(self) -> Path:
+        """The DuckDB file that a running build writes; renamed when it is whole."""
+        return self.root / ".warehouse.pending.duckdb"
+
+    @property
+    def builds(self) -> Path:
+        """The folder of all builds, one folder each."""
+        return self.root / "builds"
+
+    @property
+    def current(self) -> Path:
+        """The link to the build that is served."""
+        return self.root / "current"
+
+    @property
+    def pending_current(self) -> Path:
+        """The link that is about to be renamed to ``current``."""
+        return self.root / ".current.pending"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock the running build holds; the text in it only informs."""
+        return self.root / ".lock"
+
+
+@contextmanager
+def held(home: Home, purpose: str = "build") -> Iterator[None]:
+    """Hold the home's lock while the body runs; create the home if it is not there.
+
+    The operating system's lock decides, so it goes with the process however that ends. The text
+    in the file says who holds it and is never trusted: a stale one blocks nobody. The file stays,
+    because deleting it would let two runs lock two different files of the same name.
+
+    Raises:
+        Busy: another run holds it; says which, since when and what to do.
+        InputError: the home cannot be made or written.
+    """
+    handle = _opened_lock(home)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise Busy(_who_holds(home)) from taken
+        _sign(handle, purpose)
+        try:
+            yield
+        finally:
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _opened_lock(home: Home) -> int:
+    try:
+        home.builds.mkdir(parents=True, exist_ok=True)
+        return os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise InputError(
+            f"Expected a folder to write in at {home.root}, got: {error.strerror}. "
+            "Mend it or name another with --home or SEGUE_HOME."
+        ) from error
+
+
+def _sign(handle: int, purpose: str) -> None:
+    holder = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "purpose": purpose,
+    }
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, json.dumps(holder).encode(), 0)
+
+
+def _who_holds(home: Home) -> str:
+    try:
+        holder = json.loads(home.lock.read_text(encoding="utf-8"))
+        who = "{purpose}, process {pid} on {host}, since {since}".format(**holder)
+    except (OSError, ValueError, KeyError, TypeError):
+        who = "one that has not yet said who it is"
+    return f"Another run holds {home.lock}: {who}. Wait until it ends, or stop that process."
+
+
+def heal(home: Home) -> list[str]:
+    """Remove what an interrupted run left behind; the caller holds the lock.
+
+    Only folders that are named like a build are touched, and never the one that is served.
+
+    Returns:
+        The removed paths, relative to the home, sorted.
+    """
+    served = _current_name(home)
+    leftovers = [
+        *(b for b in _build_folders(home) if not (b / MANIFEST).exists() and b.name != served),
+        *home.root.glob(f"{home.pending_warehouse.name}*"),  # with its .wal and its .tmp folder
+        *(link for link in [home.pending_current] if link.is_symlink()),
+    ]
+    for path in leftovers:
+        _remove(path)
+    removed = sorted(str(path.relative_to(home.root)) for path in leftovers)
+    if removed:
+        logger.info("removed what an interrupted run left: %s", ", ".join(removed))
+    return removed
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _build_folders(home: Home) -> list[Path]:
+    if not home.builds.is_dir():
+        return []
+    return sorted(b for b in home.builds.iterdir() if BUILD_NAME.fullmatch(b.name) and b.is_dir())
+
+
+def _current_name(home: Home) -> str | None:
+    return home.current.readlink().name if home.current.is_symlink() else None
+
+
+def build_name(now: datetime, build_id: str, taken: Iterable[str] = ()) -> str:
+    """Name a build ``<UTC stamp>-<short hash>``, later than every name in ``taken``.
+
+    Where the clock has not moved on since the newest build, or went back, the stamp is the
+    second after that build's. So names never collide and their order is the order of building.
+
+    Args:
+        now: with a time zone.
+        build_id: hash of sources, code and settings; its first 12 characters are used.
+        taken: names of the builds that are there.
+    """
+    stamp = now.astimezone(UTC).replace(microsecond=0)
+    newest = max((name.partition("-")[0] for name in taken), default="")
+    if newest >= stamp.strftime(STAMP):
+        stamp = datetime.strptime(newest, STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
+    return f"{stamp.strftime(STAMP)}-{build_id[:12]}"
+
+
+def new_build(home: Home, now: datetime, build_id: str) -> Path:
+    """Make the empty folder of a new build; the caller holds the lock."""
+    folder = home.builds / build_name(now, build_id, [b.name for b in _build_folders(home)])
+    folder.mkdir(parents=True)
+    return folder
+
+
+class FileFacts(TypedDict):
+    """What the manifest says of one file."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a build is: made from what, how, how long it took and which files it consists of.
+
+    Args:
+        build_id: hash of sources, code and settings.
+        name: name of the build's folder.
+        published_at: UTC, ISO 8601.
+        parameters: the settings that shape the rows.
+        sources: file name to SHA-256.
+        counts: songs, recommendations, rejected, families and the like.
+        seconds: stage to duration.
+        files: path relative to the build to its hash and size.
+    """
+
+    build_id: str
+    name: str
+    published_at: str
+    code_version: str
+    parameters: dict[str, Any]
+    sources: dict[str, str]
+    counts: dict[str, int]
+    seconds: dict[str, float]
+    peak_memory_mb: float
+    files: dict[str, FileFacts]
+
+    def to_json(self) -> str:
+        """Return the manifest as JSON, keys sorted, ending in a line break."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Return the manifest that ``to_json`` wrote; fields it does not know are left out.
+
+        Raises:
+            DamagedBuild: the text is not JSON, or fields are missing or of another kind.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise DamagedBuild(f"expected JSON, got: {error}") from error
+        breaches = _manifest_breaches(values)
+        if breaches:
+            raise DamagedBuild("; ".join(breaches))
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+def _manifest_breaches(values: object) -> list[str]:
+    if not isinstance(values, dict):
+        return [f"expected an object, got {type(values).__name__}"]
+    kinds: dict[str, tuple[type, ...]] = {
+        "parameters": (dict,),
+        "sources": (dict,),
+        "counts": (dict,),
+        "seconds": (dict,),
+        "peak_memory_mb": (int, float),
+        "files": (dict,),
+    }
+    breaches = []
+    for name in (field.name for field in fields(Manifest)):
+        kind = kinds.get(name, (str,))
+        if name not in values:
+            breaches.append(f"{name} is missing")
+        elif not isinstance(values[name], kind):
+            breaches.append(
+                f"{name} is {type(values[name]).__name__}, expected {kind[-1].__name__}"
+            )
+    files = values.get("files")
+    facts = files.values() if isinstance(files, dict) else ()
+    if not all(isinstance(f, dict) and f.keys() >= {"sha256", "bytes"} for f in facts):
+        breaches.append("files has an entry without sha256 or bytes")
+    return breaches
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_facts(build: Path) -> dict[str, FileFacts]:
+    """Return hash and size of every file of a build but its manifest, sorted by path."""
+    paths = sorted(p for p in build.rglob("*") if p.is_file() and p != build / MANIFEST)
+    return {
+        p.relative_to(build).as_posix(): FileFacts(sha256=sha256(p), bytes=p.stat().st_size)
+        for p in paths
+    }
+
+
+def write_manifest(build: Path, manifest: Manifest) -> Path:
+    """Make a build complete: its files reach the disk first, its manifest last and whole."""
+    for path in sorted(build.rglob("*")):
+        _flush(path)
+    pending = build / f".{MANIFEST}.pending"
+    pending.write_text(manifest.to_json(), encoding="utf-8")
+    _flush(pending)
+    target = pending.replace(build / MANIFEST)
+    _flush(build)
+    _flush(build.parent)
+    return target
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_manifest(build: Path) -> Manifest:
+    """Return the manifest of a build.
+
+    Raises:
+        DamagedBuild: it is missing or cannot be read; says why and what to do.
+    """
+    path = build / MANIFEST
+    advice = "Build again with segue build --force, or choose another with segue rollback."
+    try:
+        return Manifest.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DamagedBuild(f"Cannot read {path}: {error}. {advice}") from error
+    except DamagedBuild as error:
+        raise DamagedBuild(f"{path} is not a manifest: {error}. {advice}") from error
+
+
+def promote(home: Home, name: str) -> str | None:
+    """Point ``current`` at a build and return the name of the build that it pointed at before.
+
+    The link is replaced by a rename, so a reader sees the old build or the new one and never
+    neither. Rolling back is the same call with an older build. The caller holds the lock.
+
+    Raises:
+        InputError: there is no such build, or ``current`` is not a link.
+        DamagedBuild: its manifest is unreadable, or a file is missing or of another size.
+    """
+    build = home.builds / name
+    if not BUILD_NAME.fullmatch(name) or not build.is_dir():
+        there = ", ".join(b.name for b in _build_folders(home)) or "none"
+        raise InputError(f"There is no build {name} in {home.builds}; there are: {there}.")
+    if home.current.exists() and not home.current.is_symlink():
+        raise InputError(f"Expected a link at {home.current}, got a file or folder: move it away.")
+    _require_files(build, read_manifest(build))
+    previous = _current_name(home)
+    home.pending_current.unlink(missing_ok=True)
+    home.pending_current.symlink_to(build.relative_to(home.root), target_is_directory=True)
+    home.pending_current.replace(home.current)
+    _flush(home.root)
+    return previous
+
+
+def _require_files(build: Path, manifest: Manifest) -> None:
+    odd = [
+        relative
+        for relative, facts in manifest.files.items()
+        if not (build / relative).is_file() or (build / relative).stat().st_size != facts["bytes"]
+    ]
+    if odd:
+        raise DamagedBuild(
+            f"{build} is not as its manifest says: missing or of another size: {', '.join(odd)}. "
+            "Choose another build with segue rollback, or build again with segue build --force."
+        )
+
+
+def published(home: Home) -> Path:
+    """Return the folder of the build that is served, resolved, so that it stays the same build.
+
+    Raises:
+        NothingPublished: nothing has been published, or the build is gone.
+    """
+    try:
+        return home.current.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        if home.current.is_symlink():
+            gone = f"{home.current} points at {home.current.readlink()}, which is gone"
+            raise NothingPublished(f"{gone}. Run: segue rollback, or segue build") from error
+        raise NothingPublished(
+            f"Nothing is published in {home.root} yet. Run: segue build"
+        ) from error
+
+
+def builds(home: Home) -> list[Manifest]:
+    """Return the manifests of all complete builds, newest last.
+
+    A build whose manifest cannot be read is left out with a warning.
+    """
+    manifests = []
+    for folder in _complete(home):
+        try:
+            manifests.append(read_manifest(folder))
+        except DamagedBuild as error:
+            logger.warning("left out a build: %s", error)
+    return manifests
+
+
+def _complete(home: Home) -> list[Path]:
+    return [folder for folder in _build_folders(home) if (folder / MANIFEST).exists()]
+
+
+def expired(names: Iterable[str], current: str | None, keep: int) -> list[str]:
+    """Name the builds to delete: all but the newest ``keep`` and never the current one.
+
+    Raises:
+        ValueError: ``keep`` is less than 1.
+    """
+    if keep < 1:
+        raise ValueError(f"keep={keep}: expected at least 1")
+    return [name for name in sorted(names)[:-keep] if name != current]
+
+
+def prune(home: Home, keep: int) -> list[str]:
+    """Delete all builds but the newest ``keep`` and the current one; return their names.
+
+    The manifest goes first, so that an interrupted deletion leaves an incomplete build, which
+    ``heal`` removes, and never one that looks whole. The caller holds the lock.
+    """
+    gone = expired([b.name for b in _complete(home)], _current_name(home), keep)
+    for name in gone:
+        folder = home.builds / name
+        (folder / MANIFEST).unlink()
+        _flush(folder)
+        shutil.rmtree(folder)
+    if gone:
+        logger.info("deleted %d expired builds: %s", len(gone), ", ".join(gone))
+    return gone
+
+
+def load_model(build: Path, name: str) -> object:
+    """Return the model in ``models/<name>.joblib``, if it is the one that the build wrote.
+
+    A joblib file runs code when it is loaded, so only a file whose hash stands in the manifest
+    is. The hash is taken from the same open file that is then loaded.
+
+    Raises:
+        DamagedBuild: the file is missing, not in the manifest, or has another hash.
+    """
+    relative = f"models/{name}.joblib"
+    facts = read_manifest(build).files.get(relative)
+    expected = facts["sha256"] if facts else "none in the manifest"
+    try:
+        with (build / relative).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found == expected:
+                file.seek(0)
+                model: object = joblib.load(file)
+                return model
+    except FileNotFoundError:
+        found = "no file"
+    raise DamagedBuild(
+        f"Did not load {build / relative}: expected SHA-256 {expected}, found {found}. "
+        "Choose another build with segue rollback, or build again with segue build --force."
+    )
