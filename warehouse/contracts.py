@@ -197,6 +197,7 @@ SONGS = Table(
         *MEASUREMENTS,
         Column("family_id", pl.String, "The family of versions.", references="families.family_id"),
         Column("source", pl.String, "The file or files that the values come from."),
+        Column("label", pl.String, "Title - Artist (Year), without the year where none is known."),
     ),
     indexes=(
         ("family_id",),
