@@ -1,0 +1,129 @@
+"""Environment variables that begin with SEGUE_ come in; one checked, frozen ``Settings`` goes out.
+
+Everything below the flows takes plain arguments and reads no environment.
+"""
+
+import difflib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from warehouse.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "SEGUE_"
+CRON_FIELD = re.compile(r"[\w*/,#?-]+")
+
+
+class Settings(BaseSettings):
+    """All that can be set; a field ``keep`` is set by the variable ``SEGUE_KEEP``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    home: Path = Field(Path("var"), description="Folder of the warehouse and the builds.")
+    tracks: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description=f"Track files, separated by {os.pathsep!r} or as a JSON array. "
+        "None: the built-in demo catalogue.",
+    )
+    neighbours: int = Field(5, ge=1, le=100, description="Recommendations for each song.")
+    max_rejected_share: float = Field(
+        0.05, ge=0, le=1, description="Share of rejected rows above which a build stops."
+    )
+    max_variance_share: float = Field(
+        0.35,
+        gt=0,
+        le=1,
+        description="Share of the variance that one column of the vectors may carry.",
+    )
+    row_count_tolerance: float = Field(
+        0.2,
+        ge=0,
+        allow_inf_nan=False,
+        description="Share by which row counts may differ from those of the last build.",
+    )
+    keep: int = Field(7, ge=1, description="Builds to keep, besides the one that is served.")
+    cron: str = Field("0 3 * * *", description="When to refresh, in UTC: five cron fields.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address that the site listens on.")
+    port: int = Field(8001, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
+    allow_sql: bool = Field(False, description="Let visitors of the site run their own SQL.")
+    allow_download: bool = Field(False, description="Let visitors download the database file.")
+    suggest_facets: bool = Field(
+        False, description="Let the site look for facets on each page, which is slow."
+    )
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _home_of_user(cls, home: Path) -> Path:
+        return home.expanduser()
+
+    @field_validator("tracks", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return [path for path in value.split(os.pathsep) if path]
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"should be a JSON array of paths: {error}") from error
+
+    @field_validator("tracks", mode="after")
+    @classmethod
+    def _tracks_of_user(cls, tracks: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser() for path in tracks)
+
+    @field_validator("cron", mode="after")
+    @classmethod
+    def _five_fields(cls, cron: str) -> str:
+        parts = cron.split()
+        if len(parts) != 5 or not all(CRON_FIELD.fullmatch(part) for part in parts):
+            raise ValueError("should be five cron fields such as '0 3 * * *'")
+        return cron
+
+
+def settings(**overrides: Any) -> Settings:
+    """Return the settings: an override first, else the environment, else the default.
+
+    Args:
+        overrides: by field name; those that are None count as not given.
+
+    Raises:
+        InputError: names every bad value, what was expected and what came.
+    """
+    _warn_of_misspelt(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        breaches = [_breach(e["loc"], e["msg"], e["input"]) for e in error.errors()]
+        raise InputError("\n".join(breaches)) from error
+
+
+def _breach(location: tuple[int | str, ...], message: str, value: object) -> str:
+    """Return one line such as ``SEGUE_KEEP should be ..., got 0 (Builds to keep.)``."""
+    name = str(location[0])
+    expected = message.removeprefix("Value error, ").removeprefix("Input ")
+    field = Settings.model_fields.get(name)
+    about = f" ({field.description})" if field else ""
+    return f"{PREFIX}{name.upper()} {expected}, got {value!r}.{about}"
+
+
+def _warn_of_misspelt(names: Iterable[str]) -> None:
+    """Warn of a variable that is nearly, but not quite, the name of a setting."""
+    known = [f"{PREFIX}{field}".upper() for field in Settings.model_fields]
+    for name in sorted(n.upper() for n in names):
+        if name.startswith(PREFIX) and name not in known:
+            for near in difflib.get_close_matches(name, known, n=1, cutoff=0.85):
+                logger.warning("%s is not a setting and was ignored: %s is", name, near)
