@@ -1,0 +1,228 @@
+"""A small build of invented songs, made from the contracts, and the site that shows it."""
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.serve import site
+from warehouse import ddl
+from warehouse.contracts import MEASUREMENTS, TABLES, VIEWS, Table
+
+SQL = Path(ddl.__file__).parent / "sql"
+K = 5
+
+# song_id, title, credited artists, year, genres, family where it is another's version
+INVENTED = [
+    ("4uLU6hMCjMI75M1A2tKUQC", "Hello", ["Ada Bell"], 2015, ["pop", "soul"], None),
+    ("hello-2", "Hello", ["The Lanterns"], 1984, ["pop"], None),
+    ("hello-live", "Hello (Live)", ["Ada Bell"], 2017, ["pop"], "4uLU6hMCjMI75M1A2tKUQC"),
+    ("quoted", 'The "Quoted" Song\'s', ["O'Dowd & Sons"], 1999, ["folk"], None),
+    ("script", "<script>alert(1)</script>", ["<b>Bold</b>"], 2001, ["punk"], None),
+    ("hebrew", "שלום עולם", ["דנה לוי"], 2010, ["pop"], None),
+    ("emoji", "🔥🎶", ["🐙"], 2020, ["electronic"], None),
+    ("timeless", "Undated", ["Nobody Knows"], None, [], None),
+    ("accents", "Café Señor", ["Björk Ålund"], 1995, ["folk", "pop"], None),
+    ("dots.and/slash", "Odd Address", ["Path Finder"], 2003, ["rock"], None),
+    ("bangs", "!!!", ["!!!"], 2004, ["punk"], None),
+    ("explicit", "Rude Words", ["MC Frank"], 2018, ["rap & soul"], None),
+    *((f"filler-{n}", f"Filler {n}", [f"Band {n}"], 1960 + n, ["rock"], None) for n in range(10)),
+]
+
+
+def songs() -> list[dict[str, Any]]:
+    rows = []
+    for place, (song_id, title, artists, year, _, family) in enumerate(INVENTED):
+        row: dict[str, Any] = dict.fromkeys(c.name for c in MEASUREMENTS)
+        if song_id != "timeless":
+            shares = {c.name: (place * 7 % 20) / 20 for c in MEASUREMENTS if c.unit == "0 to 1"}
+            row |= {**shares, "key": place % 12, "mode": place % 2, "loudness": -7.5}
+            row |= {"tempo": 90.0 + place, "time_signature": 4}
+        row |= {
+            "song_id": song_id,
+            "title": title,
+            "artist": artists[0],
+            "artists": json.dumps(artists, ensure_ascii=False),
+            "album": f"Album {place % 4}" if place % 3 else None,
+            "year": year,
+            "release_date": None if year is None else str(year),
+            "duration_ms": 200_000 + place,
+            "explicit": song_id == "explicit",
+            "popularity": None if song_id == "timeless" else 90 - place,
+            "family_id": family or song_id,
+            "source": "invented.csv",
+            "label": f"{title} - {artists[0]}" + (f" ({year})" if year else ""),
+        }
+        rows.append(row)
+    return rows
+
+
+def recommendations() -> list[dict[str, Any]]:
+    """Every song leads to the five that follow it, leaving out its own family."""
+    families = {song_id: family or song_id for song_id, *_, family in INVENTED}
+    ids = list(families)
+    rows = []
+    for place, song_id in enumerate(ids):
+        others = [i for i in ids[place + 1 :] + ids[:place] if families[i] != families[song_id]]
+        rows += [
+            {
+                "song_id": song_id,
+                "rank": rank,
+                "recommended_song_id": other,
+                "distance": rank / 2,
+                "similarity": 1 / (1 + rank / 2),
+                "reason": "close in energy and tempo, <same> key",
+            }
+            for rank, other in enumerate(others[:K], start=1)
+        ]
+    return rows
+
+
+def contents() -> dict[str, list[dict[str, Any]]]:
+    found = songs()
+    families: dict[str, list[str]] = {}
+    for song in found:
+        families.setdefault(song["family_id"], []).append(song["song_id"])
+    recommended = recommendations()
+    return {
+        "songs": found,
+        "families": [
+            {"family_id": name, "song_id": members[0], "versions": len(members)}
+            for name, members in families.items()
+        ],
+        "song_genres": [
+            {"song_id": song_id, "genre": genre}
+            for song_id, _, _, _, genres, _ in INVENTED
+            for genre in genres
+        ],
+        "recommendations": recommended,
+        "features": [
+            {
+                "feature": "energy",
+                "block": "mood",
+                "transform": "standard score",
+                "weight": 1.0,
+                "mean": 0.0,
+                "spread": 1.0,
+                "variance_share": 1.0,
+            }
+        ],
+        "sources": [
+            {
+                "source": "invented.csv",
+                "format": "tracks",
+                "sha256": "0" * 64,
+                "rows_read": len(found) + 1,
+                "songs": len(found),
+                "merged": 0,
+                "rejected": 1,
+            }
+        ],
+        "rejected_rows": [
+            {
+                "source": "invented.csv",
+                "line": 9,
+                "reason": "title is missing",
+                "row": "x,,<i>y</i>",
+            }
+        ],
+        "builds": [
+            {
+                "build_id": "abc123",
+                "songs": len(found),
+                "recommendations": len(recommended),
+                "rejected": 1,
+                "code_version": "0.1.0",
+                "sources": "{}",
+                "parameters": "{}",
+            }
+        ],
+        "checks": [
+            {
+                "check": "no song recommends itself",
+                "about": "offending rows",
+                "value": 0.0,
+                "bound": 0.0,
+                "passed": True,
+            }
+        ],
+    }
+
+
+def insert(database: sqlite3.Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    names = [c.name for c in table.columns]
+    slots = ", ".join("?" * len(names))
+    database.executemany(
+        f"insert into {ddl.quoted(table.name)} values ({slots})",
+        ([row.get(name) for name in names] for row in rows),
+    )
+
+
+def write_build(folder: Path) -> Path:
+    """Write ``segue.db`` and ``manifest.json`` into ``folder``."""
+    folder.mkdir(parents=True)
+    database = sqlite3.connect(folder / "segue.db")
+    rows = contents()
+    for table in TABLES:
+        database.execute(ddl.create_sqlite(table))
+        insert(database, table, rows.get(table.name, []))
+        for statement in ddl.create_indexes(table):
+            database.execute(statement)
+    for view in VIEWS:
+        database.execute((SQL / "views" / f"{view.name}.sql").read_text())
+    database.executescript((SQL / "search.sql").read_text())
+    assert database.execute("pragma foreign_key_check").fetchall() == []
+    database.close()
+    manifest = {
+        "build_id": "abc123",
+        "published_at": "2026-11-20T03:12:00Z",
+        "counts": {
+            "songs": len(rows["songs"]),
+            "recommendations": len(rows["recommendations"]),
+            "rejected": 1,
+            "families": len(rows["families"]),
+        },
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("builds") / "20261120T031200Z-abc123"
+    return write_build(folder)
+
+
+class Reader:
+    """Asks one site for pages, in process."""
+
+    def __init__(self, build: Path, **switches: bool) -> None:
+        self.site = site(build, **switches)
+
+    def get(self, path: str) -> httpx.Response:
+        return asyncio.run(self._get(path))
+
+    async def _get(self, path: str) -> httpx.Response:
+        await self.site.invoke_startup()
+        response: httpx.Response = await self.site.client.get(path, follow_redirects=False)
+        return response
+
+
+@pytest.fixture(scope="session")
+def reader(build: Path) -> Reader:
+    return Reader(build)
+
+
+@pytest.fixture(scope="session")
+def open_reader(build: Path) -> Reader:
+    return Reader(build, allow_sql=True, allow_download=True, suggest_facets=True)
+
+
+@pytest.fixture
+def file_hash(build: Path) -> str:
+    return hashlib.sha256((build / "segue.db").read_bytes()).hexdigest()
