@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from warehouse.contracts import MEASUREMENTS, READINGS, Column
+from warehouse.contracts import GENRE_READINGS, MEASUREMENTS, READINGS, Column
 
 REJECTED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 REQUIRED = ("song_id", "title", "artists")
-TYPED = tuple(c for c in READINGS.columns if c.dtype != pl.String and c.name not in ("file", "line"))
+TYPED = tuple(
+    c for c in READINGS.columns if c.dtype != pl.String and c.name not in ("file", "line")
+)
 MEASURED = tuple(c.name for c in MEASUREMENTS if c.name not in ("key", "mode", "time_signature"))
 TRUTH = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 DATE = r"^(\d{4}(?:-\d{2}(?:-\d{2})?)?)(?:[ T].*)?$"
@@ -90,7 +92,7 @@ class Cleaned:
 
     Args:
         readings: in the order of the ``readings`` contract, sorted by ``line``.
-        genres: ``song_id`` and ``genre`` of the readings, as often as they were read.
+        genres: the genres that the readings name, one a row.
         rejected: ``line``, ``reason`` and ``row``.
         oddities: how many readings each rule of ``ODDITIES`` met.
     """
@@ -122,7 +124,7 @@ def cleaned(rows: pl.DataFrame, source: str, file: int, artists: str) -> Cleaned
     bad = mended.filter(pl.any_horizontal(faults.values()))
     return Cleaned(
         readings=_readings(good, source, file),
-        genres=_genres(good),
+        genres=_genres(good, source),
         rejected=bad.select("line", _reasons(faults), "row"),
         oddities={name: count or 0 for name, count in odd.row(0, named=True).items()},
     )
@@ -134,7 +136,7 @@ def _with_all_columns(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _typed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give each column its type; ``<name> text`` keeps what came, ``<name> unread`` says if in vain."""
+    """Give each column its type, with what came in ``<name> text``, and ``<name> unread``."""
     names = [c.name for c in TYPED] + ["release_date"]
     return (
         rows.with_columns(pl.col(name).alias(f"{name} text") for name in names)
@@ -187,8 +189,8 @@ def _faults() -> dict[str, pl.Expr]:
     """Return, for each way in which a row can be unusable, where it is so; never null."""
     faults = {f"{name} is missing": pl.col(name).is_null() for name in REQUIRED[:2]}
     faults["artists is missing"] = pl.col("artists").is_null()
-    faults["artists|is not a list of names"] = (
-        pl.col("artists").is_not_null() & (pl.col("names").list.len() == 0)
+    faults["artists|is not a list of names"] = pl.col("artists").is_not_null() & (
+        pl.col("names").list.len() == 0
     )
     for column in TYPED:
         faults[f"{column.name}|is not {_kind(column)}"] = pl.col(f"{column.name} unread")
@@ -233,12 +235,19 @@ def _readings(good: pl.DataFrame, source: str, file: int) -> pl.DataFrame:
     ).select(READINGS.schema.keys())
 
 
-def _genres(good: pl.DataFrame) -> pl.DataFrame:
+def _genres(good: pl.DataFrame, source: str) -> pl.DataFrame:
     return (
-        good.select("song_id", genre=pl.col("genres").str.to_lowercase().str.split(";"))
+        good.select(
+            "line",
+            "song_id",
+            source=pl.lit(source),
+            genre=pl.col("genres").str.to_lowercase().str.split(";"),
+        )
         .explode("genre")
         .with_columns(pl.col("genre").str.strip_chars())
         .filter(pl.col("genre") != "")
+        .unique(("line", "genre"), maintain_order=True)
+        .select(GENRE_READINGS.schema.keys())
     )
 
 
@@ -269,7 +278,9 @@ def _python_lists(text: pl.Series) -> pl.Series:
     position = (~plain).cum_sum().cast(pl.Int64) - 1
     if not len(spelled):
         return inner
-    frame = pl.DataFrame({"plain": plain, "inner": inner, "other": spelled.gather(position.clip(0))})
+    frame = pl.DataFrame(
+        {"plain": plain, "inner": inner, "other": spelled.gather(position.clip(0))}
+    )
     return frame.select(pl.when("plain").then("inner").otherwise("other")).to_series()
 
 

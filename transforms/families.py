@@ -14,7 +14,8 @@ MARKERS = (
     r"remaster[a-z]*|live|ao vivo|en vivo|en directo|dal vivo|in concert|unplugged|"
     r"acoustic[a-z]*|acustic[oa]|akustik|remix[a-z]*|rmx|mix|mixed|edit|edited|version[a-z]*|versao|"
     r"versione|ver|demo|instrumental[a-z]*|karaoke|a ?cappella|mono|stereo|radio|extended|"
-    r"bonus|deluxe|alternat[a-z]+|take [0-9]+|outtake|rehearsal|session[a-z]*|reprise|re-?record[a-z]*|"
+    r"bonus|deluxe|alternat[a-z]+|take [0-9]+|outtake|rehearsal|session[a-z]*|reprise|"
+    r"re-?record[a-z]*|"
     r"remake|sped up|slowed|nightcore|reverb|original|soundtrack|motion picture|ost|tv size|"
     r"dub|edition|explicit|clean|stripped|single version|orchestral|medley version|loopable"
 )

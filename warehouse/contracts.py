@@ -87,7 +87,7 @@ class Table:
         return frame
 
     def _shape_breaches(self, frame: pl.DataFrame) -> list[str]:
-        if list(frame.schema.items()) == list(self.schema.items()):
+        if [*frame.schema.items()] == [*pl.Schema(self.schema).items()]:
             return []
         return [f"expected {self.schema}, got {dict(frame.schema)}"]
 
@@ -164,6 +164,14 @@ MEASUREMENTS = (
     ),
 )
 
+# What the distance may read, in the encoder's order. Ids, names, popularity and row numbers are
+# not here, so they cannot reach it.
+COMPARED = (
+    *("danceability", "energy", "valence", "loudness"),
+    *("speechiness", "acousticness", "instrumentalness", "liveness"),
+    *("tempo", "duration_ms", "key", "mode", "year"),
+)
+
 SONGS = Table(
     name="songs",
     about="One row for each song of the catalogue.",
@@ -217,6 +225,31 @@ READINGS = Table(
         Column("file", pl.Int64, "Position of the file among those given.", low=0),
         Column("line", pl.Int64, "Line on which the row begins.", low=1),
         *(c for c in SONGS.columns if c.name not in ("family_id", "source", "label")),
+    ),
+)
+
+GENRE_READINGS = Table(
+    name="genre_readings",
+    about="A genre that a reading names; as often as it is named.",
+    key=("source", "line", "genre"),
+    columns=(
+        Column("source", pl.String, "Name of the file."),
+        Column("line", pl.Int64, "Line on which the row begins.", low=1),
+        Column("song_id", pl.String, SONG_ID),
+        Column("genre", pl.String, "Genre, in lower case."),
+    ),
+)
+
+FILES = Table(
+    name="files",
+    about="The files that are being read and how many rows each was found to hold.",
+    key=("file",),
+    columns=(
+        Column("file", pl.Int64, "Position of the file among those given.", low=0),
+        Column("source", pl.String, "Name of the file."),
+        Column("format", pl.String, "The catalogue format."),
+        Column("sha256", pl.String, "Hash of the file as it lay on disk."),
+        Column("rows_read", pl.Int64, "Rows below the header.", "rows", low=0),
     ),
 )
 
@@ -377,9 +410,7 @@ BUILDS = Table(
             "UTC, ISO 8601",
             nullable=True,
         ),
-        Column(
-            "seconds", pl.Float64, "How long it took. Null for this build.", "s", nullable=True
-        ),
+        Column("seconds", pl.Float64, "How long it took. Null for this build.", "s", nullable=True),
         Column("songs", pl.Int64, "Songs.", "rows", low=0),
         Column("recommendations", pl.Int64, "Recommendations.", "rows", low=0),
         Column("rejected", pl.Int64, "Rejected rows.", "rows", low=0),

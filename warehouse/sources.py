@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import polars as pl
 
@@ -133,7 +133,9 @@ def _csv_header(path: Path) -> tuple[str, ...]:
     try:
         fields = next(csv.reader([line.decode()]), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: the header cannot be read: {error}. Save it as UTF-8.") from error
+        raise InputError(
+            f"{path}: the header cannot be read: {error}. Save it as UTF-8."
+        ) from error
     return tuple(name.strip() for name in fields)
 
 
@@ -150,7 +152,9 @@ def _refuse_wrong_compression(path: Path) -> None:
 
 
 def _stream(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")
+    if path.name.endswith(".gz"):
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return path.open("rb")
 
 
 def _sha256(path: Path) -> str:
@@ -355,7 +359,8 @@ def _text(name: str, dtype: pl.DataType, kind: Format) -> pl.Expr:
     if isinstance(dtype, pl.List):
         if name == kind.columns["artists"] and kind.artists == "python list":
             names = column.cast(pl.List(pl.String)).list.eval(
-                pl.element().str.replace_all("\\", "\\\\", literal=True)
+                pl.element()
+                .str.replace_all("\\", "\\\\", literal=True)
                 .str.replace_all("'", "\\'", literal=True)
             )
             return pl.format("['{}']", names.list.join("', '"))
