@@ -26,7 +26,7 @@ HEADERS = {
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
-    b"referrer-policy": b"same-origin",
+    b"referrer-policy": b"no-referrer",
     b"cross-origin-opener-policy": b"same-origin",
 }
 
@@ -93,7 +93,9 @@ def decoded_path(scope: Scope) -> bytes:
 
 def with_headers(path: bytes, message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
     """Return the headers of ``message`` with ours in place of any of the same name."""
-    headers = [(key, value) for key, value in message.get("headers", []) if key not in HEADERS]
+    headers = [
+        (key, value) for key, value in message.get("headers", []) if key.lower() not in HEADERS
+    ]
     if path.startswith(b"/static/") and message["status"] == 200:
         headers.append((b"cache-control", b"max-age=%d" % STATIC_SECONDS))
     return [*headers, *HEADERS.items()]

@@ -28,6 +28,10 @@ SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
 PITCHES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 SHARES = tuple(c for c in MEASUREMENTS if c.unit == "0 to 1")
 
+# Where a song is named: its title in the table, its label in the canned queries.
+NAMES = (("songs", "title"), (None, "song"))
+IDS = ("recommended_song_id", "song_id")
+
 # The two songs of a row, as the join of song_recommendations.sql names their columns.
 OF_SONG = ("song_id", "title", "artist", "year")
 OF_RECOMMENDED = {
@@ -50,12 +54,21 @@ def register_routes() -> list[tuple[str, Any]]:
 
 
 @hookimpl
-def render_cell(value: object, column: str, datasette: Datasette) -> str | None:
-    """Link the ids of songs in views and queries; in tables the foreign keys are links already."""
-    if column not in ("song_id", "recommended_song_id") or not isinstance(value, str):
-        return None
-    href = _song_url(datasette)(value)
-    return Markup('<a href="{}">{}</a>').format(href, value)
+def render_cell(
+    row: sqlite3.Row, value: object, column: str, table: str | None, datasette: Datasette
+) -> str | None:
+    """Link songs from their ids and titles, and show reals as people read them.
+
+    Ids that are foreign keys are links with a label already, and come here as a dictionary.
+    """
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if (table, column) in NAMES:
+        song_id = next((row[name] for name in IDS if name in row.keys()), None)  # noqa: SIM118
+        return _link(datasette, song_id, str(value)) if song_id else None
+    if column in IDS and isinstance(value, str):
+        return _link(datasette, value, value)
+    return None
 
 
 @hookimpl
@@ -182,6 +195,10 @@ def _minutes(milliseconds: int | None) -> str:
         return ""
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     return f"{minutes}:{seconds:02d}"
+
+
+def _link(datasette: Datasette, song_id: str, text: str) -> str:
+    return Markup('<a href="{}">{}</a>').format(_song_url(datasette)(song_id), text)
 
 
 def _song_url(datasette: Datasette) -> Callable[[str], str]:
