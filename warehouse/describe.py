@@ -85,6 +85,27 @@ LAYOUT: dict[str, dict[str, Any]] = {
 }
 
 
+SONG_AS_JSON = """\
+## One song as JSON
+
+`/segue/songs/<song_id>/recommendations.json` returns one object: the song and what is recommended
+for it, nearest first. Its members may grow; none is renamed. Columns are those above. An unknown
+`song_id` is answered 404 with `{"ok": false, "error": "...", "status": 404}`. In the address, signs
+other than letters, digits, `_` and `-` are written as `~` and two hexadecimal digits for each byte.
+
+```json
+{
+  "song_id": "...", "title": "...", "artist": "...", "year": 1999,
+  "recommendations": [
+    {
+      "rank": 1, "song_id": "...", "title": "...", "artist": "...", "year": 2001,
+      "distance": 0.41, "similarity": 0.71, "reason": "..."
+    }
+  ]
+}
+```"""
+
+
 def datasette_metadata() -> str:
     """Return ``datasette/metadata.yml``: what the site says of itself, each table and query."""
     metadata = {
@@ -117,6 +138,7 @@ def data_dictionary() -> str:
         "This page is generated from `warehouse/contracts.py` by `uv run segue docs`.",
         "\n".join(f"- [{item.name}](#{item.name}): {item.about}" for item in (*TABLES, *VIEWS)),
         *(_chapter(item) for item in (*TABLES, *VIEWS)),
+        SONG_AS_JSON,
     ]
     return "\n\n".join(parts) + "\n"
 
