@@ -1,7 +1,6 @@
 """A small build of invented songs, made from the contracts, and the site that shows it."""
 
 import asyncio
-import hashlib
 import json
 import sqlite3
 from pathlib import Path
@@ -221,8 +220,3 @@ def reader(build: Path) -> Reader:
 @pytest.fixture(scope="session")
 def open_reader(build: Path) -> Reader:
     return Reader(build, allow_sql=True, allow_download=True, suggest_facets=True)
-
-
-@pytest.fixture
-def file_hash(build: Path) -> str:
-    return hashlib.sha256((build / "segue.db").read_bytes()).hexdigest()

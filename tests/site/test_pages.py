@@ -1,0 +1,223 @@
+import re
+from html.parser import HTMLParser
+from urllib.parse import urlencode
+
+import pytest
+from datasette.utils import tilde_encode
+
+from tests.site.conftest import INVENTED, Reader, write_build
+from warehouse.contracts import TABLES, VIEWS
+from warehouse.describe import CANNED
+
+PAGES = [
+    "/",
+    "/segue",
+    "/segue?_show_hidden=1",
+    *(f"/segue/{item.name}" for item in (*TABLES, *VIEWS)),
+    *(f"/segue/{query.name}" for query in CANNED),
+    "/segue/five_like?song_id=quoted",
+    "/segue/search?q=hello",
+    "/segue/same_years_and_genre?song_id=quoted",
+    *(f"/segue/songs/{tilde_encode(song[0])}" for song in INVENTED),
+    "/segue/recommendations/quoted,1",
+    "/segue/checks/no~20song~20recommends~20itself",
+]
+
+
+class Outline(HTMLParser):
+    """Collects the tags of a page and the texts of some of them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.labelled, self.links = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.append(tag)
+        self.ids.append(attributes.get("id"))
+        self.links.append(attributes.get("href"))
+        if any(name.startswith("on") or name == "style" for name in attributes):
+            self.tags.append("inline")
+        if tag in ("input", "select", "textarea") and attributes.get("type") != "hidden":
+            self.labelled.append((attributes.get("id"), "aria-label" in attributes))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_answers_with_one_heading_landmarks_and_a_language(reader, path):
+    page = reader.get(path)
+    assert page.status_code == 200, page.text
+    assert '<html lang="en">' in page.text
+    tags = Outline(page.text).tags
+    assert tags.count("h1") == 1
+    assert tags.count("main") == tags.count("footer") == 1
+    assert "<title>" in page.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_holds_no_script_and_no_inline_style(reader, path):
+    tags = Outline(reader.get(path).text).tags
+    assert not {"script", "style", "inline"} & set(tags)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_field_has_a_name(reader, path):
+    page = reader.get(path).text
+    wrapped = set(re.findall(r'<label><input type="checkbox" name="(\w+)"', page))
+    for name, labelled in Outline(page).labelled:
+        assert labelled or f'for="{name}"' in page or wrapped
+
+
+@pytest.mark.parametrize("path", ["/", "/segue/songs", "/segue/songs/quoted", "/no-such-page"])
+def test_footer_says_which_build_it_shows(reader, path):
+    page = reader.get(path).text
+    assert "abc123" in page
+    assert "2026-11-20T03:12:00Z" in page
+    assert f"{len(INVENTED)} songs" in page
+
+
+@pytest.mark.parametrize("manifest", [None, "not json", "{}"])
+def test_pages_answer_without_a_usable_manifest(tmp_path, manifest):
+    build = write_build(tmp_path / "build")
+    (build / "manifest.json").unlink()
+    if manifest is not None:
+        (build / "manifest.json").write_text(manifest)
+    assert Reader(build).get("/segue/songs/quoted").status_code == 200
+
+
+def test_home_offers_a_search_and_some_songs(reader):
+    page = reader.get("/").text
+    assert 'action="/segue/search"' in page
+    assert 'name="q"' in page
+    assert 'href="/segue/songs/quoted"' in page
+
+
+def test_every_table_says_what_it_is_and_what_its_columns_are(reader):
+    for item in (*TABLES, *VIEWS):
+        page = reader.get(f"/segue/{item.name}").text
+        assert item.about.replace("'", "&#39;") in page
+        assert page.count("<dt>") >= len(item.columns)
+
+
+def test_labels_tell_two_songs_of_one_name_apart(reader):
+    page = reader.get("/segue/recommendations?song_id=filler-9").text
+    assert '<a href="/segue/songs/4uLU6hMCjMI75M1A2tKUQC">Hello - Ada Bell (2015)</a>' in page
+    assert '<a href="/segue/songs/hello-2">Hello - The Lanterns (1984)</a>' in page
+    rows = reader.get("/segue/recommendations.json?_labels=on&_shape=array&song_id=filler-9").json()
+    assert rows[0]["recommended_song_id"]["label"] == "Hello - Ada Bell (2015)"
+
+
+def facets(reader, query=""):
+    found = reader.get(f"/segue/songs.json?{query}").json()["facet_results"]
+    return {
+        name: {value["value"]: value for value in facet["results"]} for name, facet in found.items()
+    }
+
+
+def test_songs_can_be_counted_by_year_genre_and_explicit(reader):
+    found = facets(reader)
+    assert set(found) == {"genre", "year", "explicit"}
+    assert found["explicit"][1]["count"] == 1
+    assert found["genre"]["pop"]["count"] == 5
+    assert found["year"][1960]["count"] == 1
+
+
+def test_choosing_a_genre_keeps_its_songs_and_counts_only_them(reader):
+    chosen = facets(reader)["genre"]["rap & soul"]["toggle_url"].split("localhost")[-1]
+    page = reader.get(chosen)
+    assert "Rude Words" in page.text
+    assert "Undated" not in page.text
+    found = facets(reader, chosen.partition("?")[2])["genre"]
+    assert set(found) == {"rap & soul"}
+    assert found["rap & soul"]["selected"]
+    assert "_genre" not in found["rap & soul"]["toggle_url"]
+
+
+def test_genre_and_year_can_be_chosen_together(reader):
+    found = facets(reader, "_genre=pop&year=2015")
+    assert {name: value["count"] for name, value in found["genre"].items()} == {"pop": 1, "soul": 1}
+
+
+def test_genre_facet_can_be_asked_for_on_songs_alone(reader):
+    assert reader.get("/segue/families?_facet_genre=genre").status_code == 200
+
+
+def test_song_genres_are_counted_by_genre(reader):
+    found = reader.get("/segue/song_genres.json").json()["facet_results"]
+    assert "genre" in found
+
+
+def ids(reader, q):
+    rows = reader.get(f"/segue/search.json?{urlencode({'q': q, '_shape': 'array'})}").json()
+    return [row["song_id"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("q", "song_id"),
+    [
+        ("HELLO lanterns", "hello-2"),
+        ("cafe senor", "accents"),
+        ("Cafe\u0301 Sen\u0303or", "accents"),
+        ("bjork", "accents"),
+        ("undat", "timeless"),
+        ("שלום", "hebrew"),
+        ('"quoted" song\'s', "quoted"),
+        ("<script>", "script"),
+        ("!!!", "bangs"),
+        ("🔥🎶", "emoji"),
+        ("🐙", "emoji"),
+    ],
+)
+def test_search_finds(reader, q, song_id):
+    assert song_id in ids(reader, q)
+
+
+def test_search_puts_the_exact_title_before_longer_ones(reader):
+    assert ids(reader, "hello") == ["4uLU6hMCjMI75M1A2tKUQC", "hello-2", "hello-live"]
+
+
+@pytest.mark.parametrize(
+    "q",
+    ["", " ", '"', "'", "AND", "NOT", "a OR", "NEAR(", "title:", "*", "hello*", "^hello", "(", "-x",
+     '") or 1=1 --', "{title}:x", "\x00", "%", "+" * 500, "a " * 300],
+)  # fmt: skip
+def test_search_forgives(reader, q):
+    page = reader.get(f"/segue/search?{urlencode({'q': q})}")
+    assert page.status_code == 200
+    assert 'role="alert"' not in page.text
+
+
+def test_search_lists_title_artist_and_year_with_a_link(reader):
+    page = reader.get("/segue/search?q=lanterns").text
+    text = re.sub(r"<[^>]+>", "", page)
+    assert "Hello - The Lanterns (1984)" in text
+    assert 'href="/segue/songs/hello-2"' in page
+
+
+def test_five_like_returns_the_five_in_order_with_labels(reader):
+    rows = reader.get("/segue/five_like.json?song_id=quoted&_shape=array").json()
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[0]["song"] == "<script>alert(1)</script> - <b>Bold</b> (2001)"
+
+
+def test_most_recommended_counts_the_songs_that_lead_there(reader):
+    rows = reader.get("/segue/most_recommended.json?_shape=array").json()
+    assert sum(row["recommended_by"] for row in rows) == len(INVENTED) * 5
+
+
+def test_same_years_and_genre_leaves_out_the_song_and_its_family(reader):
+    rows = reader.get("/segue/same_years_and_genre.json?song_id=filler-5&_shape=array").json()
+    assert {row["song_id"] for row in rows} == {f"filler-{n}" for n in (3, 4, 6, 7)}
+    other = reader.get("/segue/same_years_and_genre.json?song_id=hello-live&_shape=array").json()
+    assert "4uLU6hMCjMI75M1A2tKUQC" not in {row["song_id"] for row in other}
+
+
+def test_unknown_page_is_answered_with_a_way_back(reader):
+    page = reader.get("/no-such-page")
+    assert page.status_code == 404
+    assert 'href="/"' in page.text
+
+
+def test_unknown_page_prints_no_traceback(reader, capsys):
+    reader.get("/no-such-page")
+    assert capsys.readouterr().out == ""
