@@ -151,6 +151,12 @@ def heal(home: Home) -> list[str]:
     return removed
 
 
+def clear_pending_warehouse(home: Home) -> None:
+    """Remove the pending warehouse, with its log and its spill folder; the caller holds the lock."""
+    for path in home.root.glob(f"{home.pending_warehouse.name}*"):
+        _remove(path)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -37,6 +37,20 @@ class Warehouse:
         self._connection.unregister("incoming")
         return frame.height
 
+    def clear(self, table: Table) -> None:
+        """Remove every row of a table."""
+        self._connection.execute(f"delete from {quoted(table.name)}")
+
+    def replace(self, table: Table, frame: pl.DataFrame) -> int:
+        """Write a frame in place of what the table holds; return how many rows.
+
+        Raises:
+            ContractError: the frame breaks the contract; the table keeps its rows.
+        """
+        table.check(frame)
+        self.clear(table)
+        return self.append(table, frame)
+
     def execute(self, name: str) -> None:
         """Run ``sql/<name>.sql``."""
         self._connection.execute(_sql(name))

@@ -1,5 +1,4 @@
 -- Every genre that any reading of a song names, once.
-insert into song_genres
 select distinct song_id, genre
 from genre_readings
 order by song_id, genre

@@ -19,15 +19,14 @@ rejected as (
     from rejected_rows
     group by source
 )
-insert into sources
 select
     files.source,
     files.format,
     files.sha256,
     files.rows_read,
-    coalesce(firsts.songs, 0),
-    coalesce(usable.rows, 0) - coalesce(firsts.songs, 0),
-    coalesce(rejected.rows, 0)
+    coalesce(firsts.songs, 0) as songs,
+    coalesce(usable.rows, 0) - coalesce(firsts.songs, 0) as merged,
+    coalesce(rejected.rows, 0) as rejected
 from files
 left join firsts using (file)
 left join usable using (file)

@@ -1,0 +1,377 @@
+"""The steps of a refresh as plain functions: settings come in, a published build goes out.
+
+``Plan`` is all that the steps share; what they make lies on disk between them, in the pending
+warehouse and in the build's folder, so that any of them can be tried again.
+"""
+
+import json
+import logging
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import polars as pl
+
+from flows.progress import Progress, peak_memory_mb
+from flows.settings import Settings
+from models import encoder, ranking
+from transforms import cleaning, families, features, recommendations
+from warehouse import contracts, demo, export, gates, release, sources, store
+from warehouse.errors import BuildRejected, InputError
+from warehouse.identity import build_id, code_version
+
+logger = logging.getLogger(__name__)
+
+DATABASE = "segue.db"
+COMMON_REASONS = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build is to be made from and where.
+
+    Args:
+        settings: as the run was asked for.
+        sources: the recognised track files, in the order given.
+        build_id: hash of sources, code and settings.
+        folder: the build's folder; none until it is made.
+        weights: weight of each block of the vectors.
+    """
+
+    settings: Settings
+    sources: tuple[sources.Source, ...]
+    build_id: str
+    folder: Path | None = None
+    weights: encoder.Weights = field(default_factory=encoder.Weights)
+
+    @property
+    def home(self) -> release.Home:
+        """Where warehouse and builds live."""
+        return release.Home(self.settings.home)
+
+    @property
+    def build(self) -> Path:
+        """The build's folder, once it is made."""
+        if self.folder is None:
+            raise ValueError("the build has no folder yet: call begin")
+        return self.folder
+
+    @property
+    def source_hashes(self) -> dict[str, str]:
+        """File name to SHA-256, in the order given."""
+        return {source.name: source.sha256 for source in self.sources}
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The settings that shape the rows."""
+        return _parameters(self.settings, self.weights)
+
+
+def _parameters(settings: Settings, weights: encoder.Weights) -> dict[str, Any]:
+    names = {"neighbours", "max_rejected_share", "max_variance_share", "row_count_tolerance"}
+    return {**settings.model_dump(mode="json", include=names), "weights": asdict(weights)}
+
+
+def planned(settings: Settings) -> Plan:
+    """Recognise the track files, or write the demo catalogue, and name the build.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
+    tracks = list(settings.tracks)
+    if not tracks:
+        folder = settings.home / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        tracks = demo.write_demo(folder)
+    found = sources.opened(tracks)
+    hashes = {source.name: source.sha256 for source in found}
+    parameters = _parameters(settings, encoder.Weights())
+    return Plan(settings, tuple(found), build_id(hashes, parameters))
+
+
+def up_to_date(plan: Plan) -> release.Manifest | None:
+    """Return the manifest of the build that is served if it is the one that is planned."""
+    served = last_build(plan.home)
+    if served is None:
+        return None
+    manifest = release.read_manifest(served)
+    return manifest if manifest.build_id == plan.build_id else None
+
+
+def last_build(home: release.Home) -> Path | None:
+    """Return the folder of the build that is served, or none before the first."""
+    return home.current.resolve() if home.current.exists() else None
+
+
+def begin(plan: Plan) -> Plan:
+    """Clear what an interrupted run left and make the build's folder; the lock is held."""
+    release.heal(plan.home)
+    return replace(plan, folder=release.new_build(plan.home, datetime.now(UTC), plan.build_id))
+
+
+def read_tracks(plan: Plan, progress: Progress) -> dict[str, int]:
+    """Read and clean every file into a new warehouse; return what was odd, by rule.
+
+    Raises:
+        InputError: a file is damaged, holds no rows, or has too many bad ones.
+    """
+    release.clear_pending_warehouse(plan.home)
+    oddities: Counter[str] = Counter()
+    with store.created(plan.home.pending_warehouse) as warehouse:
+        with progress.stage("read", unit="rows") as advance:
+            for file, source in enumerate(plan.sources):
+                read = 0
+                for batch in sources.batches(source):
+                    oddities.update(_clean_into(warehouse, batch, source, file))
+                    read += batch.records
+                    advance(batch.records)
+                row = (file, source.name, source.format.name, source.sha256, read)
+                warehouse.append(contracts.FILES, _one_row(contracts.FILES, row))
+        _require_usable(warehouse, plan.settings.max_rejected_share)
+    return dict(oddities)
+
+
+def _clean_into(
+    warehouse: store.Warehouse, batch: sources.Batch, source: sources.Source, file: int
+) -> dict[str, int]:
+    clean = cleaning.cleaned(batch.rows, source.name, file, source.format.artists)
+    rejected = pl.concat([clean.rejected, batch.malformed]).sort("line")
+    warehouse.append(contracts.READINGS, clean.readings)
+    warehouse.append(contracts.GENRE_READINGS, clean.genres)
+    named = rejected.with_columns(source=pl.lit(source.name))
+    schema = contracts.REJECTED_ROWS.schema.keys()
+    warehouse.append(contracts.REJECTED_ROWS, named.select(schema))
+    return clean.oddities
+
+
+def _one_row(table: contracts.Table, row: tuple[Any, ...]) -> pl.DataFrame:
+    return pl.DataFrame([row], schema=table.schema, orient="row")
+
+
+def _require_usable(warehouse: store.Warehouse, max_rejected_share: float) -> None:
+    """Stop where a file has no rows, or too many that could not be used."""
+    files = warehouse.frame(contracts.FILES)
+    empty = files.filter(pl.col("rows_read") == 0)["source"].to_list()
+    if empty:
+        raise InputError(f"{', '.join(empty)}: no rows below the header. Fetch it again.")
+    rejected = warehouse.frame(contracts.REJECTED_ROWS)
+    counts = files.join(
+        rejected.group_by("source").len("rejected"), on="source", how="left"
+    ).with_columns(pl.col("rejected").fill_null(0))
+    over = counts.filter(pl.col("rejected") > max_rejected_share * pl.col("rows_read"))
+    if over.height:
+        raise InputError("\n".join(_too_many(row, rejected) for row in over.iter_rows(named=True)))
+
+
+def _too_many(file: dict[str, Any], rejected: pl.DataFrame) -> str:
+    reasons = Counter(rejected.filter(pl.col("source") == file["source"])["reason"])
+    shown = [f"  {count} x {reason}" for reason, count in reasons.most_common(COMMON_REASONS)]
+    share = file["rejected"] / file["rows_read"]
+    head = (
+        f"{file['source']}: {file['rejected']:,} of {file['rows_read']:,} rows ({share:.1%}) "
+        "cannot be used, more than SEGUE_MAX_REJECTED_SHARE allows. Most often:"
+    )
+    return "\n".join([head, *shown, "Mend the file, or raise SEGUE_MAX_REJECTED_SHARE."])
+
+
+def merge_songs(plan: Plan, progress: Progress) -> None:
+    """Make one song of each id, find the versions and count where every row went."""
+    with (
+        store.opened(plan.home.pending_warehouse) as warehouse,
+        progress.stage("merged", unit="songs") as advance,
+    ):
+        merged = warehouse.query("merge_songs")
+        labelled = merged.with_columns(label=features.label())
+        songs = families.with_families(labelled).select(contracts.SONGS.schema.keys())
+        advance(warehouse.replace(contracts.SONGS, songs))
+        warehouse.replace(contracts.FAMILIES, families.families(songs))
+        warehouse.replace(contracts.SONG_GENRES, warehouse.query("song_genres"))
+        warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
+
+
+def find_recommendations(plan: Plan, progress: Progress) -> None:
+    """Fit the encoder, save it with the vectors, and write every song's recommendations."""
+    with store.opened(plan.home.pending_warehouse) as warehouse:
+        wanted = ("song_id", "artist", "family_id", *contracts.COMPARED)
+        songs = warehouse.frame(contracts.SONGS, wanted)
+        with progress.stage("encoded", unit="songs") as advance:
+            vectors = _encode(plan, warehouse, songs)
+            advance(songs.height)
+        with progress.stage("searched", total=songs.height, unit="songs") as advance:
+            indices, distances = ranking.recommended(
+                vectors,
+                _numbered(songs["family_id"]),
+                _numbered(songs.select(families.folded(pl.col("artist"))).to_series()),
+                plan.settings.neighbours,
+                advance,
+            )
+        with progress.stage("explained", unit="recommendations") as advance:
+            unknown = recommendations.unknown_measurements(songs)
+            space = recommendations.Space(encoder.columns(), vectors, unknown)
+            genres = warehouse.frame(contracts.SONG_GENRES)
+            warehouse.clear(contracts.RECOMMENDATIONS)
+            for rows in recommendations.recommendation_rows(
+                songs, genres, space, indices, distances
+            ):
+                advance(warehouse.append(contracts.RECOMMENDATIONS, rows))
+
+
+def _encode(
+    plan: Plan, warehouse: store.Warehouse, songs: pl.DataFrame
+) -> recommendations.FloatMatrix:
+    measured = features.measurements(songs)
+    pipeline = encoder.encoder(measured, plan.weights)
+    vectors = encoder.encoded(pipeline, measured)
+    recipe = features.recipe(encoder.recipe(vectors, plan.weights))
+    warehouse.replace(contracts.FEATURES, recipe)
+    folder = plan.build / "models"
+    folder.mkdir(exist_ok=True)
+    joblib.dump(pipeline, folder / "encoder.joblib")
+    joblib.dump(vectors, folder / "vectors.joblib")
+    return vectors
+
+
+def _numbered(values: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return values.rank("dense").cast(pl.Int64).to_numpy()
+
+
+def write_build(plan: Plan, progress: Progress) -> None:
+    """Write the SQLite file; the checks come later, as they are run on it."""
+    target = plan.build / DATABASE
+    target.unlink(missing_ok=True)
+    with (
+        store.opened(plan.home.pending_warehouse) as warehouse,
+        progress.stage("written", unit="rows") as advance,
+    ):
+        warehouse.replace(contracts.BUILDS, _history(plan, warehouse))
+        export.bake(warehouse, target, advance)
+
+
+def _history(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
+    """Return this build, without times, after the different ones before it."""
+    before = {m.build_id: _build_row(m) for m in release.builds(plan.home)}
+    served = last_build(plan.home)
+    known = _earlier(served / DATABASE) if served else {}
+    rows = {k: row for k, row in {**known, **before}.items() if k != plan.build_id}
+    now = (
+        plan.build_id,
+        None,
+        None,
+        warehouse.count(contracts.SONGS),
+        warehouse.count(contracts.RECOMMENDATIONS),
+        warehouse.count(contracts.REJECTED_ROWS),
+        code_version(),
+        json.dumps(plan.source_hashes, sort_keys=True, ensure_ascii=False),
+        json.dumps(plan.parameters, sort_keys=True),
+    )
+    schema = contracts.BUILDS.schema
+    return pl.DataFrame([*rows.values(), now], schema=schema, orient="row").sort(
+        "published_at", "build_id", nulls_last=True
+    )
+
+
+def _build_row(manifest: release.Manifest) -> tuple[Any, ...]:
+    counts = manifest.counts
+    return (
+        manifest.build_id,
+        manifest.published_at,
+        round(sum(manifest.seconds.values()), 3),
+        counts["songs"],
+        counts["recommendations"],
+        counts["rejected"],
+        manifest.code_version,
+        json.dumps(manifest.sources, sort_keys=True, ensure_ascii=False),
+        json.dumps(manifest.parameters, sort_keys=True),
+    )
+
+
+def _earlier(database: Path) -> dict[str, tuple[Any, ...]]:
+    """Return the builds that a published file names with their times, pruned ones among them."""
+    return {row[0]: row for row in export.rows(database, contracts.BUILDS) if row[1] is not None}
+
+
+def check_build(plan: Plan, progress: Progress) -> int:
+    """Hold the file to every rule, write the outcome into it, and the Parquet twins beside it.
+
+    Returns:
+        How many rules hold.
+
+    Raises:
+        BuildRejected: a rule is broken; the folder is left without a manifest, to be removed.
+    """
+    settings = plan.settings
+    bounds = gates.Bounds(
+        settings.neighbours, settings.max_variance_share, settings.row_count_tolerance
+    )
+    served = last_build(plan.home)
+    with progress.stage("checked", unit="rules") as advance:
+        last = served / DATABASE if served else None
+        checks = gates.checked(plan.build / DATABASE, bounds, last, advance)
+        gates.require_passed(checks)
+        export.add_checks(plan.build / DATABASE, gates.as_frame(checks))
+    with (
+        store.opened(plan.home.pending_warehouse) as warehouse,
+        progress.stage("twinned", unit="tables") as advance,
+    ):
+        warehouse.replace(contracts.CHECKS, gates.as_frame(checks))
+        export.write_parquet(warehouse, plan.build)
+        advance(len(contracts.TABLES))
+    return len(checks)
+
+
+def publish_build(plan: Plan, progress: Progress) -> release.Manifest:
+    """Write the manifest, put the warehouse in place and serve the build from now on."""
+    with progress.stage("published", unit="files") as advance:
+        with store.opened(plan.home.pending_warehouse) as warehouse:
+            counts = {t.name: warehouse.count(t) for t in contracts.TABLES}
+        counts["rejected"] = counts["rejected_rows"]
+        files = release.file_facts(plan.build)
+        manifest = release.Manifest(
+            build_id=plan.build_id,
+            name=plan.build.name,
+            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            code_version=code_version(),
+            parameters=plan.parameters,
+            sources=plan.source_hashes,
+            counts=counts,
+            seconds={stage: round(took, 3) for stage, took in progress.seconds.items()},
+            peak_memory_mb=round(peak_memory_mb(), 1),
+            files=files,
+        )
+        release.write_manifest(plan.build, manifest)
+        plan.home.pending_warehouse.replace(plan.home.warehouse)
+        release.promote(plan.home, plan.build.name)
+        release.prune(plan.home, plan.settings.keep)
+        advance(len(files) + 1)
+    return manifest
+
+
+def ingest(plan: Plan, progress: Progress) -> None:
+    """Read the files into the warehouse and make songs of their rows."""
+    read_tracks(plan, progress)
+    merge_songs(plan, progress)
+
+
+def recommend(plan: Plan, progress: Progress) -> None:
+    """Find what is recommended for every song."""
+    find_recommendations(plan, progress)
+
+
+def publish(plan: Plan, progress: Progress) -> release.Manifest:
+    """Write the build, check it, and serve it from now on."""
+    write_build(plan, progress)
+    check_build(plan, progress)
+    return publish_build(plan, progress)
+
+
+def refresh(plan: Plan, progress: Progress) -> release.Manifest:
+    """Make and publish the planned build; the caller holds the lock."""
+    begun = begin(plan)
+    ingest(begun, progress)
+    recommend(begun, progress)
+    return publish(begun, progress)

@@ -1,0 +1,96 @@
+"""Write a warehouse out for readers: one SQLite file, Parquet twins and their description.
+
+Equal rows give equal files, byte for byte: rows go in by key, and nothing of the clock goes in.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from warehouse.contracts import CHECKS, TABLES, VIEWS, Table
+from warehouse.ddl import column_list, create_indexes, create_sqlite, quoted
+from warehouse.describe import Twin, datapackage
+from warehouse.release import sha256
+from warehouse.store import SQL, Warehouse
+
+Advance = Callable[[int], None]
+
+# The file is made in one go and flushed to disk by the manifest's writer; a run that is
+# interrupted leaves nothing to recover, so SQLite need not keep a journal.
+PRAGMAS = ("journal_mode = off", "synchronous = off", "locking_mode = exclusive")
+
+
+def bake(warehouse: Warehouse, target: Path, advance: Advance) -> None:
+    """Write every published table but ``checks``, the indexes, the search and the views.
+
+    Raises:
+        FileExistsError: ``target`` is already there; a build is written once.
+    """
+    if target.exists():
+        raise FileExistsError(target)
+    with closing(sqlite3.connect(target)) as database:
+        for pragma in PRAGMAS:
+            database.execute(f"pragma {pragma}")
+        for table in TABLES:
+            database.execute(create_sqlite(table))
+        for table in TABLES:
+            for frame in warehouse.slices(table) if table is not CHECKS else ():
+                _insert(database, table, frame)
+                advance(frame.height)
+        for statement in [sql for table in TABLES for sql in create_indexes(table)]:
+            database.execute(statement)
+        database.executescript((SQL / "search.sql").read_text())
+        for view in VIEWS:
+            database.execute((SQL / "views" / f"{view.name}.sql").read_text())
+        database.execute("analyze")
+        database.commit()
+
+
+def add_checks(target: Path, checks: pl.DataFrame) -> None:
+    """Write the outcome of the checks into the file that they were run on."""
+    with closing(sqlite3.connect(target)) as database:
+        for pragma in PRAGMAS:
+            database.execute(f"pragma {pragma}")
+        _insert(database, CHECKS, CHECKS.check(checks).sort(CHECKS.key))
+        database.commit()
+
+
+def write_parquet(warehouse: Warehouse, folder: Path, tables: Iterable[Table] = TABLES) -> None:
+    """Write each table to ``folder/parquet/<table>.parquet`` and describe them all.
+
+    ``folder/datapackage.json`` follows the Frictionless Data Package standard.
+    """
+    parquet = folder / "parquet"
+    parquet.mkdir()
+    twins = [_twin(warehouse, table, parquet) for table in tables]
+    text = json.dumps(datapackage(twins), indent=2, ensure_ascii=False)
+    (folder / "datapackage.json").write_text(text + "\n", encoding="utf-8")
+
+
+def rows(database: Path, table: Table) -> list[tuple[Any, ...]]:
+    """Return every row of a table of a published file."""
+    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+        columns = column_list(tuple(table.schema))
+        return opened.execute(f"select {columns} from {quoted(table.name)}").fetchall()
+
+
+def _insert(database: sqlite3.Connection, table: Table, frame: pl.DataFrame) -> None:
+    slots = ", ".join("?" * len(table.columns))
+    database.executemany(f"insert into {quoted(table.name)} values ({slots})", frame.iter_rows())
+
+
+def _twin(warehouse: Warehouse, table: Table, parquet: Path) -> Twin:
+    path = parquet / f"{table.name}.parquet"
+    schema = pl.DataFrame(schema=table.schema).to_arrow().schema
+    rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for frame in warehouse.slices(table):
+            writer.write_table(frame.to_arrow().cast(schema))
+            rows += frame.height
+    return Twin(table, f"parquet/{path.name}", rows, path.stat().st_size, sha256(path))

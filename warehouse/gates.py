@@ -1,0 +1,172 @@
+"""Hold a written SQLite file to its rules: a file comes in, the rows of ``checks`` go out.
+
+Most rules are a query in ``sql/checks`` that returns the offending rows: none means it holds.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from warehouse.contracts import CHECKS, TABLES
+from warehouse.ddl import quoted
+from warehouse.errors import BuildRejected
+from warehouse.store import SQL
+
+SHOWN_ROWS = 3
+COMPARED_TABLES = ("songs", "families", "recommendations", "song_genres")
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the rules allow.
+
+    Args:
+        neighbours: recommendations for each song.
+        max_variance_share: share of the variance that one column of the vectors may carry.
+        row_count_tolerance: share by which a table may grow or shrink from one build to the next.
+    """
+
+    neighbours: int
+    max_variance_share: float
+    row_count_tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of one rule; ``offenders`` are its first offending rows, in words."""
+
+    name: str
+    about: str
+    value: float
+    bound: float
+    offenders: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value stays within the bound."""
+        return self.value <= self.bound
+
+
+def checked(file: Path, bounds: Bounds, last: Path | None, advance: Advance) -> list[Check]:
+    """Run every rule on the file.
+
+    Args:
+        file: the SQLite file, complete but for ``checks``.
+        bounds: what the rules allow.
+        last: the SQLite file of the build that is served, if there is one.
+        advance: told of each rule that is done.
+    """
+    outcome = []
+    with closing(_read_only(file)) as database:
+        rules: list[Callable[[], Check]] = [
+            lambda: _sound(database),
+            lambda: _references(database),
+            lambda: _dominant_column(database, bounds.max_variance_share),
+            lambda: _row_counts(database, last, bounds.row_count_tolerance),
+            *(_rule(database, path, bounds) for path in sorted((SQL / "checks").glob("*.sql"))),
+        ]
+        for rule in rules:
+            outcome.append(rule())
+            advance(1)
+    return outcome
+
+
+def as_frame(checks: list[Check]) -> pl.DataFrame:
+    """Lay the outcome out in the order of the ``checks`` contract."""
+    rows = [(c.name, c.about, float(c.value), float(c.bound), c.passed) for c in checks]
+    return pl.DataFrame(rows, schema=CHECKS.schema, orient="row").sort("check")
+
+
+def require_passed(checks: list[Check]) -> None:
+    """Raise with every rule that is broken and its first offending rows.
+
+    Raises:
+        BuildRejected: at least one rule is broken.
+    """
+    broken = [check for check in checks if not check.passed]
+    if not broken:
+        return
+    lines = [f"The build broke {len(broken)} of {len(checks)} rules; nothing was published."]
+    for check in broken:
+        lines.append(f"- {check.name}: {check.about}")
+        lines.append(f"  found {check.value:g}, at most {check.bound:g} passes")
+        lines.extend(f"  {row}" for row in check.offenders)
+    raise BuildRejected("\n".join(lines))
+
+
+def _read_only(file: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    database.execute("pragma cache_size = -65536")
+    return database
+
+
+def _rule(database: sqlite3.Connection, path: Path, bounds: Bounds) -> Callable[[], Check]:
+    sql = path.read_text()
+    about = sql.partition("\n")[0].removeprefix("-- ")
+    about = about.replace(":neighbours", str(bounds.neighbours))
+
+    def run() -> Check:
+        values = {"neighbours": bounds.neighbours} if ":neighbours" in sql else {}
+        cursor = database.execute(sql, values)
+        names = [column[0] for column in cursor.description]
+        first = cursor.fetchmany(SHOWN_ROWS)
+        count = len(first) + sum(1 for _ in cursor)
+        return Check(path.stem, about, count, 0, tuple(_in_words(names, row) for row in first))
+
+    return run
+
+
+def _in_words(names: list[str], row: tuple[object, ...]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in zip(names, row, strict=True))
+
+
+def _sound(database: sqlite3.Connection) -> Check:
+    found = [row[0] for row in database.execute("pragma integrity_check(3)") if row[0] != "ok"]
+    about = "SQLite finds the file sound: pages, indexes and not-null rules."
+    return Check("file_is_sound", about, len(found), 0, tuple(found))
+
+
+def _references(database: sqlite3.Connection) -> Check:
+    rows = database.execute("pragma foreign_key_check").fetchall()
+    shown = tuple(f"{table} row {row} points at no {parent}" for table, row, parent, _ in rows[:3])
+    return Check("references_hold", "Every foreign key points at a row.", len(rows), 0, shown)
+
+
+def _dominant_column(database: sqlite3.Connection, bound: float) -> Check:
+    rows = database.execute(
+        "select feature, variance_share from features order by variance_share desc limit 3"
+    ).fetchall()
+    about = "No column carries so much of the variance that it decides the distance alone."
+    shown = tuple(f"feature {name!r}, variance_share {share:.3f}" for name, share in rows)
+    return Check("no_column_dominates", about, rows[0][1] if rows else 0.0, bound, shown)
+
+
+def _row_counts(database: sqlite3.Connection, last: Path | None, bound: float) -> Check:
+    now = _counts(database)
+    before: Mapping[str, int] = now
+    if last is not None:
+        with closing(_read_only(last)) as served:
+            before = _counts(served)
+    change = {name: abs(now[name] - before[name]) / max(before[name], 1) for name in now}
+    shown = tuple(
+        f"{name}: {before[name]} rows before, {now[name]} now"
+        for name in now
+        if change[name] > bound
+    )
+    about = "Row counts stay near those of the build that is served."
+    return Check("row_counts_near_last_build", about, max(change.values()), bound, shown)
+
+
+def _counts(database: sqlite3.Connection) -> dict[str, int]:
+    known = {table.name for table in TABLES}
+    return {
+        name: int(database.execute(f"select count(*) from {quoted(name)}").fetchone()[0])
+        for name in COMPARED_TABLES
+        if name in known
+    }
