@@ -1,9 +1,11 @@
 import asyncio
+import subprocess
+import sys
 from urllib.parse import urlencode
 
 import pytest
 
-from flows.serve import site
+from flows.serve import CONFIGURATION, site
 from warehouse.errors import NothingPublished
 
 CLOSED = ["/-/allow-debug", "/-/messages", "/-/threads", "/-/threads.json", "/-/metadata.json",
@@ -134,6 +136,17 @@ def test_build_is_opened_by_its_resolved_path(build, tmp_path):
     link = tmp_path / "current"
     link.symlink_to(build, target_is_directory=True)
     assert site(link).get_database("segue").path == str(build / "segue.db")
+
+
+def test_configuration_folder_does_not_hide_the_installed_datasette():
+    where = subprocess.run(
+        [sys.executable, "-c", "import datasette; print(datasette.__version__)"],
+        cwd=CONFIGURATION.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert where.stdout.startswith("0.65")
 
 
 def test_nothing_published_is_said(tmp_path):
