@@ -127,3 +127,22 @@ def _warn_of_misspelt(names: Iterable[str]) -> None:
         if name.startswith(PREFIX) and name not in known:
             for near in difflib.get_close_matches(name, known, n=1, cutoff=0.85):
                 logger.warning("%s is not a setting and was ignored: %s is", name, near)
+
+
+def keep_prefect_private(home: Path, quiet: bool = False) -> None:
+    """Tell Prefect, before it is imported, to keep its files in the home and send nothing out.
+
+    What the environment already says stays, so that a server of one's own can be used.
+
+    Args:
+        home: Segue's home.
+        quiet: leave Prefect's own log lines out, as where progress bars are shown.
+    """
+    private = {
+        "PREFECT_HOME": str((home / "prefect").resolve()),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL" if quiet else "INFO",
+    }
+    for name, value in private.items():
+        os.environ.setdefault(name, value)

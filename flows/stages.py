@@ -7,7 +7,6 @@ warehouse and in the build's folder, so that any of them can be tried again.
 import json
 import logging
 from collections import Counter
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from flows.settings import Settings
 from models import encoder, ranking
 from transforms import cleaning, families, features, recommendations
 from warehouse import contracts, demo, export, gates, release, sources, store
-from warehouse.errors import BuildRejected, InputError
+from warehouse.errors import InputError
 from warehouse.identity import build_id, code_version
 
 logger = logging.getLogger(__name__)

@@ -73,11 +73,16 @@ def write_parquet(warehouse: Warehouse, folder: Path, tables: Iterable[Table] = 
     (folder / "datapackage.json").write_text(text + "\n", encoding="utf-8")
 
 
-def rows(database: Path, table: Table) -> list[tuple[Any, ...]]:
-    """Return every row of a table of a published file."""
-    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as opened:
-        columns = column_list(tuple(table.schema))
-        return opened.execute(f"select {columns} from {quoted(table.name)}").fetchall()
+def opened(database: Path) -> sqlite3.Connection:
+    """Open a published file to read; the caller closes it."""
+    return sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+def rows(database: Path, table: Table, columns: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return every row of a table of a published file, or some of its columns."""
+    with closing(opened(database)) as reader:
+        wanted = column_list(columns or tuple(table.schema))
+        return reader.execute(f"select {wanted} from {quoted(table.name)}").fetchall()
 
 
 def _insert(database: sqlite3.Connection, table: Table, frame: pl.DataFrame) -> None:

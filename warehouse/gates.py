@@ -14,6 +14,7 @@ import polars as pl
 from warehouse.contracts import CHECKS, TABLES
 from warehouse.ddl import quoted
 from warehouse.errors import BuildRejected
+from warehouse.export import opened
 from warehouse.store import SQL
 
 SHOWN_ROWS = 3
@@ -63,7 +64,7 @@ def checked(file: Path, bounds: Bounds, last: Path | None, advance: Advance) -> 
         advance: told of each rule that is done.
     """
     outcome = []
-    with closing(_read_only(file)) as database:
+    with closing(opened(file)) as database:
         rules: list[Callable[[], Check]] = [
             lambda: _sound(database),
             lambda: _references(database),
@@ -98,12 +99,6 @@ def require_passed(checks: list[Check]) -> None:
         lines.append(f"  found {check.value:g}, at most {check.bound:g} passes")
         lines.extend(f"  {row}" for row in check.offenders)
     raise BuildRejected("\n".join(lines))
-
-
-def _read_only(file: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
-    database.execute("pragma cache_size = -65536")
-    return database
 
 
 def _rule(database: sqlite3.Connection, path: Path, bounds: Bounds) -> Callable[[], Check]:
@@ -151,7 +146,7 @@ def _row_counts(database: sqlite3.Connection, last: Path | None, bound: float) -
     now = _counts(database)
     before: Mapping[str, int] = now
     if last is not None:
-        with closing(_read_only(last)) as served:
+        with closing(opened(last)) as served:
             before = _counts(served)
     change = {name: abs(now[name] - before[name]) / max(before[name], 1) for name in now}
     shown = tuple(

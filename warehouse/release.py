@@ -152,7 +152,7 @@ def heal(home: Home) -> list[str]:
 
 
 def clear_pending_warehouse(home: Home) -> None:
-    """Remove the pending warehouse, with its log and its spill folder; the caller holds the lock."""
+    """Remove the pending warehouse, its log and its spill folder; the caller holds the lock."""
     for path in home.root.glob(f"{home.pending_warehouse.name}*"):
         _remove(path)
 
@@ -233,8 +233,8 @@ class Manifest:
     files: dict[str, FileFacts]
 
     def to_json(self) -> str:
-        """Return the manifest as JSON, keys sorted, ending in a line break."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        """Return the manifest as JSON, stages in the order in which they ran."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":

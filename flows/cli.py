@@ -1,0 +1,319 @@
+"""The command line: words come in, one of the flows runs, an exit code goes out.
+
+Commands import what they run when they run it, so that ``--help`` answers at once.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from warehouse.errors import InputError, SegueError
+
+app = typer.Typer(
+    help="Turn a catalogue of songs into recommendations, every night, and serve them read-only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Home = Annotated[
+    Path | None, typer.Option(help="Folder of warehouse and builds.  [default: ./var]")
+]
+Tracks = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Track file (.csv, .csv.gz, .parquet); repeat it for several. "
+        "Without one the built-in demo catalogue is used."
+    ),
+]
+Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.  [default: 5]")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn an error that Segue raises on purpose into one message and its exit code."""
+    try:
+        yield
+    except SegueError as error:
+        err.print("[bold red]Error:[/] ", end="")
+        err.print(str(error), markup=False)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        err.print("Stopped. What was published before is still served.")
+        raise typer.Exit(130) from None
+
+
+@app.callback()
+def _start() -> None:
+    if err.is_terminal:
+        handler: logging.Handler = RichHandler(console=err, show_path=False, show_level=False)
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    else:
+        form = "%(asctime)s %(levelname)s %(message)s"
+        logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
+        for noisy in ("httpx", "httpcore", "alembic", "prefect"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@app.command()
+def build(
+    tracks: Tracks = None,
+    neighbours: Neighbours = None,
+    home: Home = None,
+    direct: Annotated[bool, typer.Option(help="Run without Prefect.")] = False,
+    force: Annotated[bool, typer.Option(help="Build even if nothing has changed.")] = False,
+) -> None:
+    """Read the catalogue, find recommendations for every song, check them and publish them."""
+    from flows import refresh, summary
+
+    with _told():
+        chosen = _settings(tracks=tracks, neighbours=neighbours, home=home)
+        run = refresh.directly if direct else refresh.by_prefect
+        published, manifest = run(chosen, force)
+        if published:
+            out.print(summary.text(manifest, _home(chosen)), markup=False)
+        else:
+            out.print(f"Nothing to do: {manifest.name} is made from the same sources, code and")
+            out.print("settings. Use --force to build it again.", markup=False)
+        home_option = f" --home {chosen.home}" if home else ""
+        out.print(f"Now look at it: uv run segue serve{home_option}", markup=False)
+
+
+@app.command()
+def serve(
+    home: Home = None,
+    host: Annotated[str | None, typer.Option(help="Address.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0: a free one.  [default: 8001]")] = None,
+    allow_sql: Annotated[bool | None, typer.Option(help="Let visitors run SQL.")] = None,
+    allow_download: Annotated[
+        bool | None, typer.Option(help="Let visitors download the database.")
+    ] = None,
+    suggest_facets: Annotated[bool | None, typer.Option(help="Look for facets; slow.")] = None,
+) -> None:
+    """Open the published build as a web site."""
+    from flows.serve import serve as answer
+    from warehouse import release
+
+    with _told():
+        chosen = _settings(
+            home=home,
+            host=host,
+            port=port,
+            allow_sql=allow_sql,
+            allow_download=allow_download,
+            suggest_facets=suggest_facets,
+        )
+        folder = release.published(_home(chosen))
+        number = chosen.port or _free_port(chosen.host)
+        out.print(f"Serving {folder.name}: open http://{chosen.host}:{number}/ (Ctrl-C stops it)")
+        answer(
+            folder,
+            chosen.host,
+            number,
+            allow_sql=chosen.allow_sql,
+            allow_download=chosen.allow_download,
+            suggest_facets=chosen.suggest_facets,
+        )
+
+
+@app.command()
+def schedule(
+    cron: Annotated[str | None, typer.Option(help="When, in UTC.  [default: 0 3 * * *]")] = None,
+    tracks: Tracks = None,
+    neighbours: Neighbours = None,
+    home: Home = None,
+) -> None:
+    """Refresh the build every night, until stopped."""
+    from flows.schedule import serve_nightly
+    from flows.settings import keep_prefect_private
+
+    with _told():
+        given = {"tracks": tracks, "neighbours": neighbours, "home": home, "cron": cron}
+        chosen = _settings(**given)
+        keep_prefect_private(chosen.home)
+        options = chosen.model_dump(mode="json", include={k for k, v in given.items() if v})
+        options["home"] = str(chosen.home.resolve())
+        options["tracks"] = [str(path.resolve()) for path in chosen.tracks]
+        out.print(f"Refreshing {options['home']} at '{chosen.cron}' UTC (Ctrl-C stops it)")
+        serve_nightly(chosen.cron, options)
+
+
+@app.command()
+def status(home: Home = None) -> None:
+    """Say which build is served, how old it is and what it holds."""
+    from flows import summary
+    from warehouse import release
+
+    with _told():
+        chosen = _settings(home=home)
+        manifest = release.read_manifest(release.published(_home(chosen)))
+        out.print(f"{summary.age(manifest, datetime.now(UTC))}, {manifest.published_at}")
+        out.print(summary.text(manifest, _home(chosen)), markup=False)
+
+
+@app.command()
+def builds(home: Home = None) -> None:
+    """List the builds that are kept, newest last."""
+    from warehouse import release
+
+    with _told():
+        place = _home(_settings(home=home))
+        table = Table("build", "published", "songs", "rejected", "seconds", "served", box=None)
+        current = place.current.resolve().name
+        for manifest in release.builds(place):
+            table.add_row(
+                manifest.name,
+                manifest.published_at,
+                f"{manifest.counts['songs']:,}",
+                f"{manifest.counts['rejected']:,}",
+                f"{sum(manifest.seconds.values()):.1f}",
+                "yes" if manifest.name == current else "",
+            )
+        out.print(table)
+
+
+@app.command()
+def rollback(
+    name: Annotated[str | None, typer.Argument(help="A build of `segue builds`.")] = None,
+    home: Home = None,
+) -> None:
+    """Serve an earlier build again: the one named, or the one before."""
+    from warehouse import release
+
+    with _told():
+        place = _home(_settings(home=home))
+        with release.held(place, "rollback"):
+            target = name or _one_before(place)
+            before = release.promote(place, target)
+        out.print(f"Now serves {target} (before: {before}). Restart `segue serve` to show it.")
+
+
+@app.command()
+def similar(
+    song: Annotated[
+        str | None, typer.Argument(help="A song_id or a title. Without it, give features.")
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="JSON object of features, a file that holds one, or - for stdin."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    neighbours: Neighbours = None,
+    home: Home = None,
+) -> None:
+    """Show the songs like one of the catalogue, or like a new one of given features.
+
+    With --json and neither SONG nor --features, the features are read from stdin.
+    """
+    from flows import similar as lookup
+    from warehouse import release
+
+    with _told():
+        chosen = _settings(home=home, neighbours=neighbours)
+        folder = release.published(_home(chosen))
+        if song is not None and features is not None:
+            raise InputError("Give a song or --features, not both.")
+        if song is not None:
+            label, matches = lookup.recommended(folder, song)
+        else:
+            given = _features("-" if features is None and as_json else features)
+            label = str(given.get("title") or "the song given")
+            matches = lookup.matched(folder, given, chosen.neighbours)
+        if as_json:
+            print(json.dumps({"song": label, "similar": [asdict(m) for m in matches]}, indent=2))
+            return
+        table = Table(
+            "", "song", "artist", "year", "distance", "why", box=None, title_justify="left"
+        )
+        for m in matches:
+            year = str(m.year or "")
+            table.add_row(str(m.rank), m.title, m.artist, year, f"{m.distance:.2f}", m.reason or "")
+        out.print(f"Like {label}", markup=False)
+        out.print(table)
+
+
+@app.command()
+def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+    """Write the built-in demo catalogue as CSV, as an example of Segue's own format."""
+    from warehouse.demo import write_demo
+
+    with _told():
+        if (folder / "tracks.csv").exists():
+            raise InputError(f"{folder / 'tracks.csv'} is there already. Name another folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in write_demo(folder):
+            out.print(f"Wrote {path}. Build it: uv run segue build --tracks {path}")
+
+
+@app.command(hidden=True)
+def docs() -> None:
+    """Write the files that are generated from the contracts, in a checkout."""
+    from warehouse.describe import GENERATED
+
+    top = Path(__file__).parent.parent
+    for relative, text in GENERATED.items():
+        (top / relative).parent.mkdir(parents=True, exist_ok=True)
+        (top / relative).write_text(text(), encoding="utf-8")
+        out.print(f"Wrote {relative}")
+
+
+def _settings(**given: Any) -> Any:
+    from flows.settings import settings
+
+    return settings(**given)
+
+
+def _home(chosen: Any) -> Any:
+    from warehouse.release import Home as Place
+
+    return Place(chosen.home)
+
+
+def _one_before(place: Any) -> str:
+    from warehouse import release
+
+    current = release.published(place).name
+    earlier = [m.name for m in release.builds(place) if m.name < current]
+    if not earlier:
+        raise InputError(f"There is no build before {current}. See: segue builds")
+    return earlier[-1]
+
+
+def _features(given: str | None) -> dict[str, Any]:
+    if given is None:
+        raise InputError("Give a song, or --features with a JSON object. See: segue similar --help")
+    text = sys.stdin.read() if given == "-" else given
+    if not text.lstrip().startswith("{") and Path(given).is_file():
+        text = Path(given).read_text(encoding="utf-8")
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InputError(
+            f'Expected a JSON object such as \'{{"energy": 0.8, "tempo": 120}}\', got '
+            f"{text[:80]!r}: {error}."
+        ) from error
+    if not isinstance(value, dict):
+        raise InputError(f"Expected a JSON object of features, got {type(value).__name__}.")
+    return value
+
+
+def _free_port(host: str) -> int:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind((host, 0))
+        return int(taken.getsockname()[1])

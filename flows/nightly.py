@@ -1,0 +1,133 @@
+"""The refresh as Prefect flows: options come in, a published build and its summary go out.
+
+The only module that imports Prefect. Call ``settings.keep_prefect_private`` before its first
+import: Prefect reads its own settings from the environment at that moment.
+"""
+
+import logging
+from typing import Any
+
+from prefect import flow, runtime, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+
+from flows import stages, summary
+from flows.progress import Progress
+from flows.settings import settings
+from warehouse import release
+from warehouse.errors import SegueError
+from warehouse.release import Manifest
+
+RETRY_SECONDS = [2.0, 10.0]
+
+
+def _on_io(_: Any, __: Any, state: State[Any]) -> bool:
+    """Return whether a task failed on a disk or a network mount, where another try may help."""
+    return isinstance(state.result(raise_on_failure=False), OSError)
+
+
+def _step(function: Any) -> Any:
+    """Make a task of a step, tried again where input or output failed.
+
+    Nothing is cached: a step's result lies on disk, and a build that would be equal to the one
+    served is found out beforehand.
+    """
+    return task(
+        function,
+        name=function.__name__.replace("_", " "),
+        retries=len(RETRY_SECONDS),
+        retry_delay_seconds=RETRY_SECONDS,
+        retry_condition_fn=_on_io,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+
+plan_build = _step(stages.planned)
+read_tracks = _step(stages.read_tracks)
+merge_songs = _step(stages.merge_songs)
+find_recommendations = _step(stages.find_recommendations)
+write_build = _step(stages.write_build)
+check_build = _step(stages.check_build)
+publish_build = _step(stages.publish_build)
+
+
+def _name_of_stage() -> str:
+    build = runtime.flow_run.parameters["plan"].build
+    return f"{runtime.flow_run.flow_name} {build.name}"
+
+
+@flow(name="ingest", flow_run_name=_name_of_stage, validate_parameters=False)
+def ingest(plan: stages.Plan, progress: Progress) -> None:
+    """Read the files into the warehouse and make songs of their rows."""
+    read_tracks(plan, progress)
+    merge_songs(plan, progress)
+
+
+@flow(name="recommend", flow_run_name=_name_of_stage, validate_parameters=False)
+def recommend(plan: stages.Plan, progress: Progress) -> None:
+    """Find what is recommended for every song."""
+    find_recommendations(plan, progress)
+
+
+@flow(name="publish", flow_run_name=_name_of_stage, validate_parameters=False)
+def publish(plan: stages.Plan, progress: Progress) -> Manifest:
+    """Write the build, check it, and serve it from now on."""
+    write_build(plan, progress)
+    check_build(plan, progress)
+    manifest: Manifest = publish_build(plan, progress)
+    return manifest
+
+
+@flow(name="refresh")
+def refresh(
+    options: dict[str, Any] | None = None, force: bool = False, bars: bool = False
+) -> dict[str, Any]:
+    """Make and publish a build, unless the one that is served is made from the same.
+
+    Args:
+        options: settings by name, as JSON; what is absent comes from the environment.
+        force: build even if nothing has changed.
+        bars: show progress as bars on the terminal, not as lines in the run's log.
+
+    Returns:
+        ``published``, whether a build was made, and ``manifest``, of the build that is served.
+    """
+    _log_without_traceback()
+    plan = plan_build(settings(**(options or {})))
+    with release.held(plan.home):
+        served = None if force else stages.up_to_date(plan)
+        if served is not None:
+            _name_run(f"refresh {served.name} (nothing new)")
+            return {"published": False, "manifest": served.to_json()}
+        begun = stages.begin(plan)
+        _name_run(f"refresh {begun.build.name}")
+        progress = Progress(bars=bars or None)
+        ingest(begun, progress)
+        recommend(begun, progress)
+        manifest = publish(begun, progress)
+    create_markdown_artifact(
+        summary.markdown(manifest, plan.home), key="build-summary", description=manifest.name
+    )
+    return {"published": True, "manifest": manifest.to_json()}
+
+
+def _name_run(name: str) -> None:
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run_id=runtime.flow_run.id, name=name)
+
+
+class _WithoutTraceback(logging.Filter):
+    """Drops the traceback of an error that Segue raises on purpose: its message says it all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], SegueError):
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def _log_without_traceback() -> None:
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_WithoutTraceback(name))

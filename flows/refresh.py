@@ -1,0 +1,49 @@
+"""Run one refresh, with Prefect or without: settings come in, the manifest served goes out.
+
+What is heavy is imported when it is needed, so that a wrong file is refused at once.
+"""
+
+import sys
+
+from flows import stages
+from flows.progress import Progress
+from flows.settings import Settings, keep_prefect_private
+from warehouse import release
+from warehouse.release import Manifest
+
+
+def directly(settings: Settings, force: bool) -> tuple[bool, Manifest]:
+    """Run the steps as plain functions.
+
+    Returns:
+        Whether a build was made, and the manifest of the one that is served.
+    """
+    plan = stages.planned(settings)
+    with release.held(plan.home):
+        served = None if force else stages.up_to_date(plan)
+        if served is not None:
+            return False, served
+        return True, stages.refresh(plan, Progress())
+
+
+def by_prefect(settings: Settings, force: bool) -> tuple[bool, Manifest]:
+    """Run the steps as Prefect flows, on a temporary server where none is configured.
+
+    What can be told beforehand is told without waiting for a server: wrong files, another run,
+    nothing new.
+
+    Returns:
+        As ``directly``.
+    """
+    plan = stages.planned(settings)
+    with release.held(plan.home):
+        served = None if force else stages.up_to_date(plan)
+    if served is not None:
+        return False, served
+    terminal = sys.stderr.isatty()
+    keep_prefect_private(settings.home, quiet=terminal)
+    from flows import nightly  # noqa: PLC0415 - Prefect takes seconds and reads its environment
+
+    options = settings.model_dump(mode="json", exclude_unset=True)
+    outcome = nightly.refresh(options, force=force, bars=terminal)
+    return outcome["published"], Manifest.from_json(outcome["manifest"])

@@ -1,0 +1,154 @@
+"""Match one song with a published build: an id, a title or its features come in, songs go out."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from models import encoder, neighbours, ranking
+from transforms import families, features
+from warehouse import contracts, export, release
+from warehouse.describe import query
+from warehouse.errors import InputError
+
+DATABASE = "segue.db"
+KNOWN_TITLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One song that is like the one asked for."""
+
+    rank: int
+    song_id: str
+    title: str
+    artist: str
+    year: int | None
+    distance: float
+    similarity: float
+    reason: str | None
+
+
+def recommended(build: Path, song: str) -> tuple[str, list[Match]]:
+    """Return the label of a song of the catalogue and its published recommendations.
+
+    Args:
+        build: folder of a published build.
+        song: a ``song_id``, or a title that belongs to one song.
+
+    Raises:
+        InputError: no song, or several, answer to it.
+    """
+    with closing(export.opened(build / DATABASE)) as database:
+        song_id, label = _named(database, song)
+        rows = database.execute(query("song_recommendations"), {"song_id": song_id}).fetchall()
+    return label, [Match(*row[4:9], *row[11:]) for row in rows if row[4] is not None]
+
+
+def _named(database: sqlite3.Connection, song: str) -> tuple[str, str]:
+    by_id = database.execute("select song_id, label from songs where song_id = ?", [song])
+    found = by_id.fetchall() or _titled(database, song)
+    if len(found) == 1:
+        return found[0][0], found[0][1]
+    if not found:
+        raise InputError(f"No song has the id or the title {song!r}. Look it up: segue serve.")
+    shown = "\n".join(f"  {song_id}  {label}" for song_id, label in found[:KNOWN_TITLES])
+    more = f"\n  and {len(found) - KNOWN_TITLES} more" if len(found) > KNOWN_TITLES else ""
+    raise InputError(f"{len(found)} songs are called {song!r}. Give the id of one:\n{shown}{more}")
+
+
+def _titled(database: sqlite3.Connection, title: str) -> list[tuple[str, str]]:
+    phrase = '"' + title.replace('"', '""') + '"'
+    rows = database.execute(
+        "select song_id, label, songs.title from songs_fts join songs on songs.rowid = "
+        "songs_fts.rowid where songs_fts match ? order by popularity desc, song_id limit 10000",
+        [f"title : {phrase}"],
+    )
+    wanted = _fold(title)
+    return [(song_id, label) for song_id, label, found in rows if _fold(found) == wanted]
+
+
+def _fold(text: str) -> str:
+    return str(pl.select(families.folded(pl.lit(text))).item())
+
+
+def matched(build: Path, song: Mapping[str, Any], k: int) -> list[Match]:
+    """Encode a song that need not be in the catalogue and return the ``k`` songs nearest to it.
+
+    The rules are those of the recommendations; a family is left out where ``title`` and
+    ``artist`` are given.
+
+    Args:
+        build: folder of a published build; its models are loaded if they are as it says.
+        song: any of ``COMPARED`` in the units of the ``songs`` table, ``title`` and ``artist``.
+        k: how many songs to return.
+
+    Raises:
+        InputError: an unknown name or a value outside its contract; says all of them.
+    """
+    pipeline = release.load_model(build, "encoder")
+    vectors = np.asarray(release.load_model(build, "vectors"))
+    query_row = _one_song(song)
+    query_vector = encoder.encoded(pipeline, features.measurements(query_row))
+    songs = _songs(build)
+    family = families.with_families(query_row)["family_id"]
+    numbers = pl.concat([songs["family_id"], family]).rank("dense").cast(pl.Int64).to_numpy()
+    artists = songs["artist"].rank("dense").cast(pl.Int64).to_numpy()
+    depth = min(len(vectors), 8 * k + 64)
+    near, far = neighbours.nearest_by_definition(vectors, query_vector, depth)
+    picked = ranking.allowed(near, numbers[-1:], numbers[:-1], artists, k)[0]
+    rows = songs[near[0][picked[picked >= 0]].tolist()]
+    distances = far[0][picked[picked >= 0]]
+    return [
+        Match(rank, row["song_id"], row["title"], row["artist"], row["year"], d, 1 / (1 + d), None)
+        for rank, (row, d) in enumerate(
+            zip(rows.iter_rows(named=True), distances.tolist(), strict=True), start=1
+        )
+    ]
+
+
+def _songs(build: Path) -> pl.DataFrame:
+    names = ("song_id", "title", "artist", "year", "family_id")
+    rows = export.rows(build / DATABASE, contracts.SONGS, names)
+    schema = {name: contracts.SONGS[name].dtype for name in names}
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("song_id")
+
+
+def _one_song(song: Mapping[str, Any]) -> pl.DataFrame:
+    """Return a frame of one row with every column of ``COMPARED``, null where not given."""
+    known = (*contracts.COMPARED, "title", "artist")
+    breaches = [f"{name} is not known" for name in song if name not in known]
+    breaches += [b for name in contracts.COMPARED for b in _breaches(name, song.get(name))]
+    if not any(song.get(name) is not None for name in contracts.COMPARED):
+        breaches.append("no feature is given")
+    if breaches:
+        raise InputError(
+            f"The song cannot be encoded: {'; '.join(breaches)}. "
+            f"Expected a JSON object with any of: {', '.join(known)}."
+        )
+    values = {
+        "song_id": "",
+        "title": str(song.get("title") or "\0"),
+        "artist": str(song.get("artist") or "\0"),
+        **{name: song.get(name) for name in contracts.COMPARED},
+    }
+    schema = {name: contracts.SONGS[name].dtype for name in values}
+    return pl.DataFrame([values], schema=schema, strict=False)
+
+
+def _breaches(name: str, value: object) -> list[str]:
+    column = contracts.SONGS[name]
+    if value is None:
+        return []
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return [f"{name} is {value!r}, expected a number"]
+    low = column.low if column.low is not None else -np.inf
+    high = column.high if column.high is not None else np.inf
+    if not low <= value <= high:
+        return [f"{name} is {value!r}, expected {column.bounds}"]
+    return []
