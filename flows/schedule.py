@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from warehouse.errors import SegueError
@@ -36,7 +37,7 @@ def serve_nightly(cron: str, options: dict[str, Any], port: int | None = None) -
         port: of the server, where one is started; a free one by default.
     """
     with _server(port):
-        from prefect.deployments.runner import EntrypointType  # noqa: PLC0415 - after the server's address is set
+        from prefect.types.entrypoint import EntrypointType  # noqa: PLC0415 - after the address is set
 
         from flows.nightly import refresh  # noqa: PLC0415
 
@@ -59,12 +60,12 @@ def _server(port: int | None) -> Iterator[None]:
     port = port or _free_port()
     command = [sys.executable, "-m", "prefect", "server", "start"]
     where = ["--host", "127.0.0.1", "--port", str(port), "--no-ui"]
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and constants
-        [*command, *where], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    log = Path(os.environ["PREFECT_HOME"]) / "server.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen([*command, *where], stdout=said, stderr=said)  # noqa: S603
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     try:
-        _wait_until_up(process, port)
+        _wait_until_up(process, port, log)
         logger.info("Prefect's server answers at %s", os.environ["PREFECT_API_URL"])
         yield
     finally:
@@ -80,13 +81,12 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=2)
             return
         time.sleep(0.5)
-    process.kill()
-    said = process.communicate()[1].decode(errors="replace").strip()[-2000:]
-    raise SegueError(f"Prefect's server did not start within {START_SECONDS} s. It said:\n{said}")
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+    raise SegueError(f"Prefect's server did not start. {log} ends with:\n{last}")

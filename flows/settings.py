@@ -138,8 +138,10 @@ def keep_prefect_private(home: Path, quiet: bool = False) -> None:
         home: Segue's home.
         quiet: leave Prefect's own log lines out, as where progress bars are shown.
     """
+    folder = (home / "prefect").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     private = {
-        "PREFECT_HOME": str((home / "prefect").resolve()),
+        "PREFECT_HOME": str(folder),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_LOGGING_LEVEL": "CRITICAL" if quiet else "INFO",
