@@ -65,6 +65,9 @@ def checked(file: Path, bounds: Bounds, last: Path | None, advance: Advance) -> 
     """
     outcome = []
     with closing(opened(file)) as database:
+        database.execute("pragma cache_size = -131072")
+        database.execute("pragma temp_store = memory")
+        database.executescript((SQL / "lists.sql").read_text())
         rules: list[Callable[[], Check]] = [
             lambda: _sound(database),
             lambda: _references(database),
@@ -122,8 +125,9 @@ def _in_words(names: list[str], row: tuple[object, ...]) -> str:
 
 
 def _sound(database: sqlite3.Connection) -> Check:
-    found = [row[0] for row in database.execute("pragma integrity_check(3)") if row[0] != "ok"]
-    about = "SQLite finds the file sound: pages, indexes and not-null rules."
+    """Read every page; that each index matches its table is left out, being ten times slower."""
+    found = [row[0] for row in database.execute("pragma quick_check(3)") if row[0] != "ok"]
+    about = "SQLite finds the file sound: every page and the not-null rules."
     return Check("file_is_sound", about, len(found), 0, tuple(found))
 
 

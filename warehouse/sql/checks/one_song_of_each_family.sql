@@ -1,7 +1,6 @@
 -- A list holds one song of any family at most.
-select recommendations.song_id, songs.family_id, count(*) as versions
-from recommendations
-join songs on songs.song_id = recommendations.recommended_song_id
-group by recommendations.song_id, songs.family_id
+select song_id, min(recommended_song_id) as recommended_song_id, count(*) as versions
+from lists
+group by song, family
 having count(*) > 1
-order by recommendations.song_id
+order by song_id

@@ -1,0 +1,27 @@
+-- Who stands in which list, in numbers: made once, for the rules that look into lists.
+create temp table codes (
+    song_id text primary key,
+    song integer,
+    family integer,
+    artist integer
+) without rowid;
+insert into codes
+select
+    song_id,
+    row_number() over (order by song_id),
+    dense_rank() over (order by family_id),
+    dense_rank() over (order by artist)
+from songs
+order by song_id;
+create temp table lists as
+select
+    recommendations.song_id,
+    recommendations.rank,
+    recommendations.recommended_song_id,
+    song.song,
+    song.family as own_family,
+    other.family,
+    other.artist
+from recommendations
+join codes as song on song.song_id = recommendations.song_id
+join codes as other on other.song_id = recommendations.recommended_song_id;
