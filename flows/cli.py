@@ -5,6 +5,7 @@ Commands import what they run when they run it, so that ``--help`` answers at on
 
 import json
 import logging
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.table import Table
+from rich.table import Column, Table
 
 from warehouse.errors import InputError, SegueError
 
@@ -27,11 +28,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(highlight=False, soft_wrap=True)
+# Into a file or a pipe a table may be wide; on a terminal it is as wide as that.
+out = Console(
+    highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200
+)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Home = Annotated[
-    Path | None, typer.Option(help="Folder of warehouse and builds.  [default: ./var]")
+    Path | None, typer.Option(help="Folder of warehouse and builds.", show_default="./var")
 ]
 Tracks = Annotated[
     list[Path] | None,
@@ -40,18 +44,24 @@ Tracks = Annotated[
         "Without one the built-in demo catalogue is used."
     ),
 ]
-Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.  [default: 5]")]
+Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.", show_default="5")]
 
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turn an error that Segue raises on purpose into one message and its exit code."""
+    """Turn an error that Segue raises on purpose, or a disk's, into one message and exit code."""
     try:
         yield
     except SegueError as error:
         err.print("[bold red]Error:[/] ", end="")
         err.print(str(error), markup=False)
         raise typer.Exit(error.exit_code) from None
+    except BrokenPipeError:
+        raise
+    except (OSError, sqlite3.Error) as error:
+        err.print("[bold red]Error:[/] ", end="")
+        err.print(f"Could not read or write: {error}", markup=False)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         err.print("Stopped. What was published before is still served.")
         raise typer.Exit(130) from None
@@ -74,8 +84,10 @@ def build(
     tracks: Tracks = None,
     neighbours: Neighbours = None,
     home: Home = None,
-    direct: Annotated[bool, typer.Option(help="Run without Prefect.")] = False,
-    force: Annotated[bool, typer.Option(help="Build even if nothing has changed.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help="Run without Prefect.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Build even if nothing has changed.")
+    ] = False,
 ) -> None:
     """Read the catalogue, find recommendations for every song, check them and publish them."""
     from flows import refresh, summary
@@ -85,19 +97,21 @@ def build(
         run = refresh.directly if direct else refresh.by_prefect
         published, manifest = run(chosen, force)
         if published:
-            out.print(summary.text(manifest, _home(chosen)), markup=False)
+            out.print(summary.text(manifest, _home(chosen)))
         else:
             out.print(f"Nothing to do: {manifest.name} is made from the same sources, code and")
-            out.print("settings. Use --force to build it again.", markup=False)
+            out.print("settings. Use --force to build it again.")
         home_option = f" --home {chosen.home}" if home else ""
-        out.print(f"Now look at it: uv run segue serve{home_option}", markup=False)
+        out.print(f"Now look at it: uv run segue serve{home_option}")
 
 
 @app.command()
 def serve(
     home: Home = None,
-    host: Annotated[str | None, typer.Option(help="Address.  [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0: a free one.  [default: 8001]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address.", show_default="127.0.0.1")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port; 0: a free one.", show_default="8001")
+    ] = None,
     allow_sql: Annotated[bool | None, typer.Option(help="Let visitors run SQL.")] = None,
     allow_download: Annotated[
         bool | None, typer.Option(help="Let visitors download the database.")
@@ -132,7 +146,9 @@ def serve(
 
 @app.command()
 def schedule(
-    cron: Annotated[str | None, typer.Option(help="When, in UTC.  [default: 0 3 * * *]")] = None,
+    cron: Annotated[
+        str | None, typer.Option(help="When, in UTC.", show_default="0 3 * * *")
+    ] = None,
     tracks: Tracks = None,
     neighbours: Neighbours = None,
     home: Home = None,
@@ -162,7 +178,7 @@ def status(home: Home = None) -> None:
         chosen = _settings(home=home)
         manifest = release.read_manifest(release.published(_home(chosen)))
         out.print(f"{summary.age(manifest, datetime.now(UTC))}, {manifest.published_at}")
-        out.print(summary.text(manifest, _home(chosen)), markup=False)
+        out.print(summary.text(manifest, _home(chosen)))
 
 
 @app.command()
@@ -172,12 +188,12 @@ def builds(home: Home = None) -> None:
 
     with _told():
         place = _home(_settings(home=home))
-        table = Table("build", "published", "songs", "rejected", "seconds", "served", box=None)
+        table = _table("build", "published (UTC)", "songs", "rejected", "seconds", "served")
         current = place.current.resolve().name
         for manifest in release.builds(place):
             table.add_row(
                 manifest.name,
-                manifest.published_at,
+                f"{manifest.published_at[:10]} {manifest.published_at[11:16]}",
                 f"{manifest.counts['songs']:,}",
                 f"{manifest.counts['rejected']:,}",
                 f"{sum(manifest.seconds.values()):.1f}",
@@ -228,7 +244,7 @@ def similar(
         if song is not None and features is not None:
             raise InputError("Give a song or --features, not both.")
         if song is not None:
-            label, matches = lookup.recommended(folder, song)
+            label, matches = lookup.recommended(folder, song, neighbours and chosen.neighbours)
         else:
             given = _features("-" if features is None and as_json else features)
             label = str(given.get("title") or "the song given")
@@ -236,13 +252,11 @@ def similar(
         if as_json:
             print(json.dumps({"song": label, "similar": [asdict(m) for m in matches]}, indent=2))
             return
-        table = Table(
-            "", "song", "artist", "year", "distance", "why", box=None, title_justify="left"
-        )
+        table = _table("", "song", "artist", "year", "distance", "why")
         for m in matches:
             year = str(m.year or "")
             table.add_row(str(m.rank), m.title, m.artist, year, f"{m.distance:.2f}", m.reason or "")
-        out.print(f"Like {label}", markup=False)
+        out.print(f"Like {label}")
         out.print(table)
 
 
@@ -271,6 +285,12 @@ def docs() -> None:
         out.print(f"Wrote {relative}")
 
 
+def _table(*headings: str) -> Table:
+    """Return an empty table whose first column, the name, is never cut."""
+    name = Column(headings[0], no_wrap=True)
+    return Table(name, *headings[1:], box=None, padding=(0, 1, 0, 0), pad_edge=False)
+
+
 def _settings(**given: Any) -> Any:
     from flows.settings import settings
 
@@ -296,9 +316,7 @@ def _one_before(place: Any) -> str:
 def _features(given: str | None) -> dict[str, Any]:
     if given is None:
         raise InputError("Give a song, or --features with a JSON object. See: segue similar --help")
-    text = sys.stdin.read() if given == "-" else given
-    if not text.lstrip().startswith("{") and Path(given).is_file():
-        text = Path(given).read_text(encoding="utf-8")
+    text = given if given.lstrip().startswith(("{", "[")) else _text_of(given)
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -309,6 +327,17 @@ def _features(given: str | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"Expected a JSON object of features, got {type(value).__name__}.")
     return value
+
+
+def _text_of(place: str) -> str:
+    try:
+        return sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{place!r} is neither a JSON object nor a file (looked in {Path.cwd()})."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{place!r} cannot be read: {error}. Expected JSON in UTF-8.") from error
 
 
 def _free_port(host: str) -> int:

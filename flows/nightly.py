@@ -12,20 +12,21 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 
 from flows import stages, summary
 from flows.progress import Progress
 from flows.settings import settings
-from warehouse import release
 from warehouse.errors import SegueError
 from warehouse.release import Manifest
 
 RETRY_SECONDS = [2.0, 10.0]
+CHATTER = ("Beginning ", "Finished in state", "Starting temporary", "Stopping temporary")
 
 
 def _on_io(_: Any, __: Any, state: State[Any]) -> bool:
     """Return whether a task failed on a disk or a network mount, where another try may help."""
-    return isinstance(state.result(raise_on_failure=False), OSError)
+    return isinstance(state.result(raise_on_failure=False), stages.IO_ERRORS)
 
 
 def _step(function: Any) -> Any:
@@ -95,12 +96,13 @@ def refresh(
     Returns:
         ``published``, whether a build was made, and ``manifest``, of the build that is served.
     """
-    _log_without_traceback()
+    keep_log_short()
     plan = plan_build(settings(**(options or {})))
-    with release.held(plan.home):
+    with stages.held(plan.home):
         served = None if force else stages.up_to_date(plan)
         if served is not None:
             _name_run(f"refresh {served.name} (nothing new)")
+            get_run_logger().info("nothing new: %s is served already", served.name)
             return {"published": False, "manifest": served.to_json()}
         begun = stages.begin(plan)
         _name_run(f"refresh {begun.build.name}")
@@ -119,15 +121,31 @@ def _name_run(name: str) -> None:
         client.update_flow_run(flow_run_id=runtime.flow_run.id, name=name)
 
 
-class _WithoutTraceback(logging.Filter):
-    """Drops the traceback of an error that Segue raises on purpose: its message says it all."""
+class _Short(logging.Filter):
+    """Lets through what a reader of the log needs: the stages, the retries and, once, the failure.
+
+    Prefect's own record of each run, which its pages show, stays whole.
+
+    Args:
+        told_later: the failure is printed by whoever called the flow.
+    """
+
+    def __init__(self, told_later: bool) -> None:
+        super().__init__()
+        self._told_later = told_later
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("prefect"):
+            return True
         if record.exc_info and isinstance(record.exc_info[1], SegueError):
+            record.msg, record.args = "Failed. %s", (str(record.exc_info[1]),)
             record.exc_info = record.exc_text = None
-        return True
+            return not self._told_later and getattr(record, "flow_name", "") == refresh.name
+        return not str(record.msg).startswith(CHATTER)
 
 
-def _log_without_traceback() -> None:
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(_WithoutTraceback(name))
+def keep_log_short(told_later: bool = False) -> None:
+    """Leave out of the log, once and for all, what Prefect says of every step of every run."""
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(known, _Short) for known in handler.filters):
+            handler.addFilter(_Short(told_later))

@@ -78,7 +78,7 @@ def _bar(console: Console, name: str, total: int | None, unit: str) -> Iterator[
 
 
 class _Counts(ProgressColumn):
-    """Renders ``57,000 of 114,000 rows  2.4 s  23,750 rows/s``."""
+    """Renders ``57,000 of 114,000 rows  2.4 s  23,750/s``."""
 
     def render(self, task: Task) -> Text:
         done = int(task.fields.get("counted", task.completed))
@@ -89,7 +89,7 @@ class _Counts(ProgressColumn):
             whole = f" of {int(task.total):,}" if task.total and not task.finished else ""
             parts = [f"{done:,}{whole} {unit}", *parts]
         if done and took:
-            parts.append(f"{done / took:,.0f} {unit}/s")
+            parts.append(f"{done / took:,.0f}/s")
         return Text("  ".join(parts))
 
 

@@ -8,7 +8,7 @@ import sys
 from flows import stages
 from flows.progress import Progress
 from flows.settings import Settings, keep_prefect_private
-from warehouse import release
+from warehouse.errors import SegueError
 from warehouse.release import Manifest
 
 
@@ -19,7 +19,7 @@ def directly(settings: Settings, force: bool) -> tuple[bool, Manifest]:
         Whether a build was made, and the manifest of the one that is served.
     """
     plan = stages.planned(settings)
-    with release.held(plan.home):
+    with stages.held(plan.home):
         served = None if force else stages.up_to_date(plan)
         if served is not None:
             return False, served
@@ -36,7 +36,7 @@ def by_prefect(settings: Settings, force: bool) -> tuple[bool, Manifest]:
         As ``directly``.
     """
     plan = stages.planned(settings)
-    with release.held(plan.home):
+    with stages.held(plan.home):
         served = None if force else stages.up_to_date(plan)
     if served is not None:
         return False, served
@@ -45,5 +45,21 @@ def by_prefect(settings: Settings, force: bool) -> tuple[bool, Manifest]:
     from flows import nightly  # noqa: PLC0415 - Prefect takes seconds and reads its environment
 
     options = settings.model_dump(mode="json", exclude_unset=True)
-    outcome = nightly.refresh(options, force=force, bars=terminal)
+    nightly.keep_log_short(told_later=True)
+    try:
+        outcome = nightly.refresh(options, force=force, bars=terminal)
+    except SegueError as error:
+        raise _afresh(error) from None
     return outcome["published"], Manifest.from_json(outcome["manifest"])
+
+
+def _afresh(error: SegueError) -> SegueError:
+    """Return the error without its traceback, which Prefect keeps to the end of the process.
+
+    Its frames hold DuckDB, which then complains of leaks on the terminal as Python ends.
+    """
+    held: BaseException | None = error
+    while held is not None:
+        held.__traceback__ = None
+        held = held.__cause__ or held.__context__
+    return type(error)(*error.args)

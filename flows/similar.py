@@ -34,20 +34,27 @@ class Match:
     reason: str | None
 
 
-def recommended(build: Path, song: str) -> tuple[str, list[Match]]:
+def recommended(build: Path, song: str, k: int | None = None) -> tuple[str, list[Match]]:
     """Return the label of a song of the catalogue and its published recommendations.
 
     Args:
         build: folder of a published build.
         song: a ``song_id``, or a title that belongs to one song.
+        k: how many to return; all of them unless told.
 
     Raises:
-        InputError: no song, or several, answer to it.
+        InputError: no song, or several, answer to it, or the build holds fewer than ``k``.
     """
     with closing(export.opened(build / DATABASE)) as database:
         song_id, label = _named(database, song)
         rows = database.execute(query("song_recommendations"), {"song_id": song_id}).fetchall()
-    return label, [Match(*row[4:9], *row[11:]) for row in rows if row[4] is not None]
+    matches = [Match(*row[4:9], *row[11:]) for row in rows if row[4] is not None]
+    if k is not None and k > len(matches):
+        raise InputError(
+            f"The build holds {len(matches)} recommendations for {label}, not {k}. "
+            f"Build more: segue build --neighbours {k}"
+        )
+    return label, matches[:k]
 
 
 def _named(database: sqlite3.Connection, song: str) -> tuple[str, str]:
@@ -91,29 +98,57 @@ def matched(build: Path, song: Mapping[str, Any], k: int) -> list[Match]:
     Raises:
         InputError: an unknown name or a value outside its contract; says all of them.
     """
+    query_row = _one_song(song)
     pipeline = release.load_model(build, "encoder")
     vectors = np.asarray(release.load_model(build, "vectors"))
-    query_row = _one_song(song)
     query_vector = encoder.encoded(pipeline, features.measurements(query_row))
-    songs = _songs(build)
-    family = families.with_families(query_row)["family_id"]
-    numbers = pl.concat([songs["family_id"], family]).rank("dense").cast(pl.Int64).to_numpy()
-    artists = songs["artist"].rank("dense").cast(pl.Int64).to_numpy()
-    depth = min(len(vectors), 8 * k + 64)
-    near, far = neighbours.nearest_by_definition(vectors, query_vector, depth)
-    picked = ranking.allowed(near, numbers[-1:], numbers[:-1], artists, k)[0]
-    rows = songs[near[0][picked[picked >= 0]].tolist()]
-    distances = far[0][picked[picked >= 0]]
+    songs = _songs(build).with_columns(by=families.folded(pl.col("artist")))
+    rows, distances = _nearest(vectors, query_vector, songs, _family(songs, query_row), k)
     return [
         Match(rank, row["song_id"], row["title"], row["artist"], row["year"], d, 1 / (1 + d), None)
         for rank, (row, d) in enumerate(
-            zip(rows.iter_rows(named=True), distances.tolist(), strict=True), start=1
+            zip(songs[rows].iter_rows(named=True), distances, strict=True), start=1
         )
     ]
 
 
+def _nearest(
+    vectors: neighbours.FloatMatrix,
+    query: neighbours.FloatMatrix,
+    songs: pl.DataFrame,
+    own: str,
+    k: int,
+) -> tuple[list[int], list[float]]:
+    """Return rows and distances of the ``k`` nearest songs that the rules allow."""
+    ids = pl.concat([songs["family_id"], pl.Series([own])]).rank("dense").cast(pl.Int64).to_numpy()
+    artists = songs["by"].rank("dense").cast(pl.Int64).to_numpy()
+    depth = 8 * k + 64
+    while True:
+        depth = min(depth, len(vectors))
+        near, far = neighbours.nearest_by_definition(vectors, query, depth)
+        picked = ranking.allowed(near, ids[-1:], ids[:-1], artists, k)[0]
+        picked = picked[picked >= 0]
+        if len(picked) == k or depth == len(vectors):
+            return near[0][picked].tolist(), far[0][picked].tolist()
+        depth *= ranking.DEEPER
+
+
+def _family(songs: pl.DataFrame, song: pl.DataFrame) -> str:
+    """Return the family of the catalogue that a song belongs to, or a new one.
+
+    Whether two songs called "Intro" are one depends on the artist's others, so it is found among
+    those, not from the name alone.
+    """
+    by_artist = songs.join(song.select(by=families.folded(pl.col("artist"))), on="by", how="semi")
+    names = ("song_id", "title", "artist", "duration_ms")
+    found = families.with_families(pl.concat([by_artist.select(names), song.select(names)]))
+    own = found["family_id"][-1]
+    known = by_artist.filter(found["family_id"].head(-1) == own)
+    return str(known["family_id"][0] if known.height else own)
+
+
 def _songs(build: Path) -> pl.DataFrame:
-    names = ("song_id", "title", "artist", "year", "family_id")
+    names = ("song_id", "title", "artist", "year", "duration_ms", "family_id")
     rows = export.rows(build / DATABASE, contracts.SONGS, names)
     schema = {name: contracts.SONGS[name].dtype for name in names}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("song_id")
@@ -147,6 +182,8 @@ def _breaches(name: str, value: object) -> list[str]:
         return []
     if isinstance(value, bool) or not isinstance(value, int | float):
         return [f"{name} is {value!r}, expected a number"]
+    if column.dtype == pl.Int64 and value != value // 1:
+        return [f"{name} is {value!r}, expected a whole number"]
     low = column.low if column.low is not None else -np.inf
     high = column.high if column.high is not None else np.inf
     if not low <= value <= high:

@@ -6,12 +6,17 @@ warehouse and in the build's folder, so that any of them can be tried again.
 
 import json
 import logging
+import sqlite3
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import joblib
 import numpy as np
 import polars as pl
@@ -21,13 +26,15 @@ from flows.settings import Settings
 from models import encoder, ranking
 from transforms import cleaning, families, features, recommendations
 from warehouse import contracts, demo, export, gates, release, sources, store
-from warehouse.errors import InputError
+from warehouse.errors import InputError, SegueError
 from warehouse.identity import build_id, code_version
 
 logger = logging.getLogger(__name__)
 
 DATABASE = "segue.db"
 COMMON_REASONS = 3
+# What a full disk or a lost mount looks like from Python, DuckDB and SQLite.
+IO_ERRORS = (OSError, duckdb.OperationalError, duckdb.FatalException, sqlite3.OperationalError)
 
 
 @dataclass(frozen=True)
@@ -82,15 +89,18 @@ def planned(settings: Settings) -> Plan:
     Raises:
         InputError: a file cannot be used.
     """
-    tracks = list(settings.tracks)
-    if not tracks:
-        folder = settings.home / "demo"
-        folder.mkdir(parents=True, exist_ok=True)
-        tracks = demo.write_demo(folder)
-    found = sources.opened(tracks)
+    found = sources.opened(settings.tracks or _demo(settings.home))
     hashes = {source.name: source.sha256 for source in found}
     parameters = _parameters(settings, encoder.Weights())
     return Plan(settings, tuple(found), build_id(hashes, parameters))
+
+
+def _demo(home: Path) -> list[Path]:
+    """Write the demo catalogue beside its place and move it there, as another run may read it."""
+    folder = home / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".pending-") as pending:
+        return [path.replace(folder / path.name) for path in demo.write_demo(Path(pending))]
 
 
 def up_to_date(plan: Plan) -> release.Manifest | None:
@@ -105,6 +115,26 @@ def up_to_date(plan: Plan) -> release.Manifest | None:
 def last_build(home: release.Home) -> Path | None:
     """Return the folder of the build that is served, or none before the first."""
     return home.current.resolve() if home.current.exists() else None
+
+
+@contextmanager
+def held(home: release.Home) -> Iterator[None]:
+    """Hold the home's lock; where a disk fails, clear what was half made and say so.
+
+    Raises:
+        Busy: another run holds the lock.
+        SegueError: reading or writing failed; says why.
+    """
+    with release.held(home):
+        try:
+            yield
+        except IO_ERRORS as error:
+            with suppress(OSError):
+                release.heal(home)
+            raise SegueError(
+                f"Could not read or write: {error}\nNothing was published; what was published "
+                f"before is untouched. Is the disk of {home.root} full, or taken away?"
+            ) from error
 
 
 def begin(plan: Plan) -> Plan:
@@ -187,10 +217,19 @@ def merge_songs(plan: Plan, progress: Progress) -> None:
         merged = warehouse.query("merge_songs")
         labelled = merged.with_columns(label=features.label())
         songs = families.with_families(labelled).select(contracts.SONGS.schema.keys())
+        _require_enough(songs.height, plan.settings.neighbours)
         advance(warehouse.replace(contracts.SONGS, songs))
         warehouse.replace(contracts.FAMILIES, families.families(songs))
         warehouse.replace(contracts.SONG_GENRES, warehouse.query("song_genres"))
         warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
+
+
+def _require_enough(songs: int, neighbours: int) -> None:
+    if songs <= neighbours:
+        raise InputError(
+            f"{neighbours} recommendations for each song need {neighbours + 1} songs at least; "
+            f"the catalogue has {songs}. Give more tracks, or fewer with --neighbours."
+        )
 
 
 def find_recommendations(plan: Plan, progress: Progress) -> None:
@@ -307,9 +346,8 @@ def check_build(plan: Plan, progress: Progress) -> int:
     bounds = gates.Bounds(
         settings.neighbours, settings.max_variance_share, settings.row_count_tolerance
     )
-    served = last_build(plan.home)
+    last = _comparable(plan)
     with progress.stage("checked", unit="rules") as advance:
-        last = served / DATABASE if served else None
         checks = gates.checked(plan.build / DATABASE, bounds, last, advance)
         gates.require_passed(checks)
         export.add_checks(plan.build / DATABASE, gates.as_frame(checks))
@@ -321,6 +359,22 @@ def check_build(plan: Plan, progress: Progress) -> int:
         export.write_parquet(warehouse, plan.build)
         advance(len(contracts.TABLES))
     return len(checks)
+
+
+def _comparable(plan: Plan) -> Path | None:
+    """Return the file whose row counts those of the new build should be near, if there is one.
+
+    The demo catalogue says nothing of a real one that takes its place.
+    """
+    served = last_build(plan.home)
+    demo_file = plan.home.root / "demo" / "tracks.csv"
+    if served is None:
+        return None
+    if plan.settings.tracks and demo_file.is_file():
+        before = release.read_manifest(served).sources
+        if list(before.values()) == [release.sha256(demo_file)]:
+            return None
+    return served / DATABASE
 
 
 def publish_build(plan: Plan, progress: Progress) -> release.Manifest:

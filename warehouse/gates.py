@@ -1,6 +1,7 @@
 """Hold a written SQLite file to its rules: a file comes in, the rows of ``checks`` go out.
 
 Most rules are a query in ``sql/checks`` that returns the offending rows: none means it holds.
+Its first line says what it holds, a second one what to do where it does not.
 """
 
 import sqlite3
@@ -12,13 +13,13 @@ from pathlib import Path
 import polars as pl
 
 from warehouse.contracts import CHECKS, TABLES
-from warehouse.ddl import quoted
+from warehouse.ddl import column_list, quoted
 from warehouse.errors import BuildRejected
 from warehouse.export import opened
 from warehouse.store import SQL
 
 SHOWN_ROWS = 3
-COMPARED_TABLES = ("songs", "families", "recommendations", "song_genres")
+COMPARED_TABLES = ("songs", "families", "song_genres")
 
 Advance = Callable[[int], None]
 
@@ -40,13 +41,17 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The outcome of one rule; ``offenders`` are its first offending rows, in words."""
+    """The outcome of one rule; ``offenders`` are its first offending rows, in words.
+
+    ``advice`` says what else to do than to mend the data, where the rule may be wrong.
+    """
 
     name: str
     about: str
     value: float
     bound: float
     offenders: tuple[str, ...] = ()
+    advice: str = ""
 
     @property
     def passed(self) -> bool:
@@ -63,13 +68,15 @@ def checked(file: Path, bounds: Bounds, last: Path | None, advance: Advance) -> 
         last: the SQLite file of the build that is served, if there is one.
         advance: told of each rule that is done.
     """
-    outcome = []
     with closing(opened(file)) as database:
+        outcome = [_sound(database)]
+        advance(1)
+        if not outcome[0].passed:  # whatever else such a file says means nothing
+            return outcome
         database.execute("pragma cache_size = -131072")
         database.execute("pragma temp_store = memory")
         database.executescript((SQL / "lists.sql").read_text())
         rules: list[Callable[[], Check]] = [
-            lambda: _sound(database),
             lambda: _references(database),
             lambda: _dominant_column(database, bounds.max_variance_share),
             lambda: _row_counts(database, last, bounds.row_count_tolerance),
@@ -100,14 +107,14 @@ def require_passed(checks: list[Check]) -> None:
     for check in broken:
         lines.append(f"- {check.name}: {check.about}")
         lines.append(f"  found {check.value:g}, at most {check.bound:g} passes")
-        lines.extend(f"  {row}" for row in check.offenders)
+        lines.extend(f"  {row}" for row in (*check.offenders, check.advice) if row)
     raise BuildRejected("\n".join(lines))
 
 
 def _rule(database: sqlite3.Connection, path: Path, bounds: Bounds) -> Callable[[], Check]:
     sql = path.read_text()
-    about = sql.partition("\n")[0].removeprefix("-- ")
-    about = about.replace(":neighbours", str(bounds.neighbours))
+    head = [line[3:] for line in sql.splitlines() if line.startswith("-- ")]
+    about, advice = head[0].replace(":neighbours", str(bounds.neighbours)), " ".join(head[1:])
 
     def run() -> Check:
         values = {"neighbours": bounds.neighbours} if ":neighbours" in sql else {}
@@ -115,7 +122,8 @@ def _rule(database: sqlite3.Connection, path: Path, bounds: Bounds) -> Callable[
         names = [column[0] for column in cursor.description]
         first = cursor.fetchmany(SHOWN_ROWS)
         count = len(first) + sum(1 for _ in cursor)
-        return Check(path.stem, about, count, 0, tuple(_in_words(names, row) for row in first))
+        shown = tuple(_in_words(names, row) for row in first)
+        return Check(path.stem, about, count, 0, shown, advice)
 
     return run
 
@@ -126,15 +134,35 @@ def _in_words(names: list[str], row: tuple[object, ...]) -> str:
 
 def _sound(database: sqlite3.Connection) -> Check:
     """Read every page; that each index matches its table is left out, being ten times slower."""
-    found = [row[0] for row in database.execute("pragma quick_check(3)") if row[0] != "ok"]
+    try:
+        said = [row[0] for row in database.execute("pragma quick_check(3)")]
+    except sqlite3.DatabaseError as error:
+        said = [str(error)]
+    found = [words for words in said if words != "ok"]
     about = "SQLite finds the file sound: every page and the not-null rules."
     return Check("file_is_sound", about, len(found), 0, tuple(found))
 
 
 def _references(database: sqlite3.Connection) -> Check:
-    rows = database.execute("pragma foreign_key_check").fetchall()
-    shown = tuple(f"{table} row {row} points at no {parent}" for table, row, parent, _ in rows[:3])
-    return Check("references_hold", "Every foreign key points at a row.", len(rows), 0, shown)
+    found = len(database.execute("pragma foreign_key_check").fetchall())
+    shown = _without_parent(database) if found else ()
+    return Check("references_hold", "Every foreign key points at a row.", found, 0, shown)
+
+
+def _without_parent(database: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the first rows that point at nothing by their keys; SQLite knows rowids at best."""
+    shown: list[str] = []
+    for table in TABLES:
+        for column in (c for c in table.columns if c.references):
+            parent, key = column.references.split(".")
+            names = list(dict.fromkeys([*table.key, column.name]))
+            rows = database.execute(
+                f"select {column_list(tuple(names))} from {quoted(table.name)} "
+                f"where {quoted(column.name)} not in (select {quoted(key)} from {quoted(parent)}) "
+                f"limit {SHOWN_ROWS}"
+            )
+            shown += [f"{table.name}: {_in_words(names, row)} is not in {parent}" for row in rows]
+    return tuple(shown[:SHOWN_ROWS])
 
 
 def _dominant_column(database: sqlite3.Connection, bound: float) -> Check:
@@ -143,7 +171,8 @@ def _dominant_column(database: sqlite3.Connection, bound: float) -> Check:
     ).fetchall()
     about = "No column carries so much of the variance that it decides the distance alone."
     shown = tuple(f"feature {name!r}, variance_share {share:.3f}" for name, share in rows)
-    return Check("no_column_dominates", about, rows[0][1] if rows else 0.0, bound, shown)
+    advice = "If this is as it should be, raise SEGUE_MAX_VARIANCE_SHARE."
+    return Check("no_column_dominates", about, rows[0][1] if rows else 0.0, bound, shown, advice)
 
 
 def _row_counts(database: sqlite3.Connection, last: Path | None, bound: float) -> Check:
@@ -159,7 +188,9 @@ def _row_counts(database: sqlite3.Connection, last: Path | None, bound: float) -
         if change[name] > bound
     )
     about = "Row counts stay near those of the build that is served."
-    return Check("row_counts_near_last_build", about, max(change.values()), bound, shown)
+    advice = "If the catalogue did change that much, raise SEGUE_ROW_COUNT_TOLERANCE for this run."
+    value = max(change.values())
+    return Check("row_counts_near_last_build", about, value, bound, shown, advice)
 
 
 def _counts(database: sqlite3.Connection) -> dict[str, int]:

@@ -1,4 +1,5 @@
 -- Every song has exactly :neighbours recommendations, ranked from 1 without a gap.
+-- In a small catalogue the rules can leave a list short: lower SEGUE_NEIGHBOURS or add songs.
 select songs.song_id, songs.title, count(recommendations.rank) as recommendations
 from songs
 left join recommendations using (song_id)
