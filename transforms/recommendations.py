@@ -21,6 +21,7 @@ SAMPLED_PAIRS = 20_000
 CLOSE = 0.2
 NAMED_FEATURES = 3
 YEARS_APART = 2
+NOTHING_SHARED = "nearest by what is known"
 GENRES_NAMED = 2
 KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 SPOKEN = {"valence": "mood", "duration": "length"}
@@ -116,8 +117,8 @@ def _reasons(
 ) -> pl.Series:
     """Say what each pair shares: the closest features, genre, years and key."""
     song, other = pairs["song"].to_numpy(), pairs["other"].to_numpy()
-    return pl.select(
-        pl.concat_str(
+    shared = pl.select(
+        reason=pl.concat_str(
             pl.lit(_close_features(song, other, space, typical)),
             pl.lit(_shared_genres(pairs, tags)),
             pl.lit(_shared_years(songs, song, other)),
@@ -125,7 +126,8 @@ def _reasons(
             separator="; ",
             ignore_nulls=True,
         )
-    ).to_series()
+    )
+    return shared["reason"].replace("", NOTHING_SHARED)
 
 
 def _close_features(

@@ -1,0 +1,74 @@
+"""Real builds in temporary homes, and ways to look into them."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.refresh import directly
+from flows.settings import settings
+from warehouse.release import Home, published, sha256
+
+Build = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_ones_own() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.upper().startswith("SEGUE_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    """Return a function that builds without Prefect and returns the published folder."""
+
+    def run(home: Path, *tracks: Path, force: bool = False, **others: Any) -> Path:
+        directly(settings(home=home, tracks=tracks, **others), force)
+        return published(Home(home))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    return Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def demo(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the published folder of the demo catalogue; nobody may write in it."""
+    return build(tmp_path_factory.mktemp("demo") / "var")
+
+
+@pytest.fixture(scope="session")
+def rows() -> Callable[..., list[tuple[Any, ...]]]:
+    """Return a function that asks the database of a build in SQL."""
+
+    def ask(folder: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        uri = f"file:{folder.resolve() / 'segue.db'}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            return database.execute(sql, values).fetchall()
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def snapshot() -> Callable[[Path], dict[str, str]]:
+    """Return a function that tells every file below a folder and its bytes or target."""
+
+    def look(folder: Path) -> dict[str, str]:
+        return {
+            str(path.relative_to(folder)): str(path.readlink())
+            if path.is_symlink()
+            else sha256(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_symlink() or path.is_file()
+        }
+
+    return look

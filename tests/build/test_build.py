@@ -1,0 +1,396 @@
+"""What a build promises, asked of a real one by SQL and code of its own."""
+
+import csv
+import io
+import itertools
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from flows.refresh import directly
+from flows.serve import site
+from flows.settings import settings
+from flows.similar import recommended
+from models import encoder
+from warehouse.contracts import TABLES
+from warehouse.release import Home, load_model, published, read_manifest, sha256
+
+TOP = Path(__file__).parents[2]
+KEYS = dict(enumerate(["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"]))
+WORDS = {"mood": "valence", "length": "duration"}
+
+
+def test_every_song_has_exactly_five_ranked_from_one(demo, rows):
+    songs = rows(demo, "select count(*) from songs")[0][0]
+    lists = rows(
+        demo,
+        "select song_id, group_concat(rank) from "
+        "(select song_id, rank from recommendations order by song_id, rank) group by song_id",
+    )
+    assert len(lists) == songs > 2000
+    assert {ranks for _, ranks in lists} == {"1,2,3,4,5"}
+
+
+def test_no_song_is_recommended_for_itself_or_its_family(demo, rows):
+    pairs = rows(
+        demo,
+        "select count(*) from recommendations r, songs a, songs b where a.song_id = r.song_id "
+        "and b.song_id = r.recommended_song_id "
+        "and (a.song_id = b.song_id or a.family_id = b.family_id)",
+    )
+    assert pairs == [(0,)]
+
+
+def test_a_list_never_holds_two_of_a_family_or_three_of_an_artist(demo, rows):
+    joined = "recommendations r join songs s on s.song_id = r.recommended_song_id"
+    for column, most in (("family_id", 1), ("lower(artist)", 2)):
+        worst = rows(
+            demo,
+            f"select max(n) from (select count(*) n from {joined} group by r.song_id, {column})",
+        )
+        assert worst == [(most,)]
+
+
+def test_ranks_follow_the_distance_and_then_the_id(demo, rows):
+    found = rows(
+        demo, "select song_id, distance, recommended_song_id from recommendations order by 1, rank"
+    )
+    for _, mine in itertools.groupby(found, key=lambda row: row[0]):
+        listed = [row[1:] for row in mine]
+        assert listed == sorted(listed)
+
+
+def test_the_lists_are_what_the_rules_give_over_every_distance(demo, rows):
+    vectors = load_model(demo, "vectors")
+    songs = rows(demo, "select song_id, family_id, artist from songs order by song_id")
+    listed = dict(
+        rows(
+            demo,
+            "select song_id, group_concat(recommended_song_id) from "
+            "(select * from recommendations order by song_id, rank) group by song_id",
+        )
+    )
+    for song in range(0, len(songs), 60):
+        apart = np.sqrt(((vectors - vectors[song]) ** 2).sum(axis=1))
+        taken, families, artists = [], {songs[song][1]}, []
+        for other in np.lexsort((np.arange(len(songs)), apart)):
+            name, family, artist = songs[other]
+            if family not in families and artists.count(artist) < 2 and len(taken) < 5:
+                taken.append(name)
+                families.add(family)
+                artists.append(artist)
+        assert listed[songs[song][0]] == ",".join(taken)
+
+
+def test_every_row_that_was_read_is_accounted_for(demo, rows):
+    ((read, songs, merged, rejected),) = rows(
+        demo, "select rows_read, songs, merged, rejected from sources"
+    )
+    assert read == songs + merged + rejected
+    assert rows(demo, "select count(*) from songs") == [(songs,)]
+    assert rows(demo, "select count(*) from rejected_rows") == [(rejected,)]
+    assert (merged, rejected) == (1, 3)
+
+
+def test_the_golden_catalogue_gives_the_rows_that_were_reviewed_by_hand(
+    build, golden, rows, tmp_path
+):
+    folder = build(tmp_path, golden / "tracks.csv", neighbours=3)
+    expected = golden / "recommended_songs.csv"
+    header = expected.read_text(encoding="utf-8").splitlines()[0]
+    columns = header.replace("distance", "round(distance, 3)")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header.split(","))
+    writer.writerows(
+        rows(folder, f"select {columns} from recommended_songs order by song_id, rank")
+    )
+    assert text.getvalue() == expected.read_text(encoding="utf-8")
+
+
+def test_the_golden_songs_are_merged_and_grouped_as_a_reader_would(build, golden, rows, tmp_path):
+    folder = build(tmp_path, golden / "tracks.csv", neighbours=3)
+    assert rows(folder, "select rows_read, songs, merged, rejected from sources") == [
+        (13, 12, 1, 0)
+    ]
+    assert rows(folder, "select genre from song_genres where song_id = 'dance1'") == [
+        ("dance pop",),
+        ("house",),
+    ]
+    assert rows(folder, "select song_id, versions from families where versions > 1") == [
+        ("folk1", 2)
+    ]
+    assert rows(folder, "select artist, artists, label from songs where song_id = 'dance1'") == [
+        ("Björk Ålund", '["Björk Ålund", "Kilo"]', "Café Señor - Björk Ålund (2015)")
+    ]
+
+
+@pytest.fixture(scope="module")
+def facts(demo, rows):
+    """Return what a reason may speak of: songs, genres and the gaps in each heard feature."""
+    names = "song_id, year, key, mode, danceability, energy, valence, loudness, speechiness, "
+    names += "acousticness, instrumentalness, liveness, tempo, duration_ms as duration"
+    columns = [name.split()[-1] for name in names.split(", ")]
+    songs = {
+        row[0]: dict(zip(columns, row, strict=True))
+        for row in rows(demo, f"select {names} from songs order by song_id")
+    }
+    genres = {song_id: set() for song_id in songs}
+    for song_id, genre in rows(demo, "select song_id, genre from song_genres"):
+        genres[song_id].add(genre)
+    vectors = load_model(demo, "vectors")
+    return songs, genres, dict(zip(encoder.columns(), vectors.T, strict=True)), list(songs)
+
+
+def share_of_pairs_as_close(facts, feature, song, other):
+    """Return the share of all pairs of songs that are at most as far apart in one feature."""
+    _, _, vectors, ids = facts
+    values = np.sort(vectors[feature])
+    gap = abs(vectors[feature][ids.index(song)] - vectors[feature][ids.index(other)])
+    upto = np.searchsorted(values, values + gap + 1e-12, side="right")
+    return float((upto - np.searchsorted(values, values - gap - 1e-12)).sum()) / len(values) ** 2
+
+
+def test_every_claim_of_a_reason_is_true(demo, rows, facts):
+    songs, genres, _, _ = facts
+    pairs = rows(demo, "select song_id, recommended_song_id, reason from recommendations")
+    kinds = set()
+    for song, other, reason in random.Random(1).sample(pairs, 1500):
+        a, b = songs[song], songs[other]
+        for claim in reason.split("; "):
+            kind, _, rest = claim.partition(" ")
+            if claim.startswith(("close in ", "nearest in ")):
+                named = claim.split(" in ")[1].replace(" and ", ", ").split(", ")
+                for feature in [WORDS.get(word, word) for word in named]:
+                    assert a[feature] is not None
+                    assert b[feature] is not None
+                    share = share_of_pairs_as_close(facts, feature, song, other)
+                    assert share <= 0.22 if kind == "close" else share > 0.18, reason
+            elif claim.startswith("both from "):
+                assert claim == f"both from {a['year']}" == f"both from {b['year']}"
+                kind = "year"
+            elif claim.startswith("both in "):
+                assert (a["key"], a["mode"]) == (b["key"], b["mode"])
+                assert claim == f"both in {KEYS[a['key']]} {['minor', 'major'][a['mode']]}"
+                kind = "key"
+            elif claim.startswith("both "):
+                assert set(rest.split(" and ")) <= genres[song] & genres[other]
+                kind = "genre"
+            else:
+                assert claim == "{} and {}".format(*sorted([a["year"], b["year"]]))
+                assert 0 < abs(a["year"] - b["year"]) <= 2
+                kind = "years"
+            kinds.add(kind)
+    assert kinds >= {"close", "year", "years", "key", "genre"}
+
+
+def test_no_reason_is_empty_even_where_next_to_nothing_is_known(build, rows, tmp_path):
+    lines = ["song_id,title,artists,duration_ms," + ",".join(AUDIO)]
+    lines += [f"s{n},Song {n},Artist {n},,,0.5" + "," * (len(AUDIO) - 2) for n in range(9)]
+    (tmp_path / "tracks.csv").write_text("\n".join(lines) + "\n")
+    folder = build(tmp_path / "var", tmp_path / "tracks.csv", max_variance_share=1.0, neighbours=2)
+    found = rows(folder, "select distinct reason from recommendations")
+    assert found == [("nearest by what is known",)]
+
+
+AUDIO = (
+    *("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness"),
+    *("instrumentalness", "liveness", "valence", "tempo"),
+)
+
+
+def test_two_builds_in_two_homes_are_the_same_byte_for_byte(build, demo, tmp_path):
+    again = build(tmp_path)
+    assert read_manifest(again).files == read_manifest(demo).files
+    assert {path.name for path in again.iterdir()} == {path.name for path in demo.iterdir()}
+    assert (again / "segue.db").read_bytes() == (demo / "segue.db").read_bytes()
+
+
+def test_building_again_by_force_gives_the_same_bytes_under_a_new_name(build, tmp_path):
+    first = build(tmp_path)
+    second = build(tmp_path, force=True)
+    assert first.name < second.name
+    assert read_manifest(first).files == read_manifest(second).files
+
+
+def test_neither_the_order_of_rows_nor_of_columns_nor_the_files_matter(build, demo, rows, tmp_path):
+    original = demo.parents[1] / "demo" / "tracks.csv"
+    with original.open(encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file)
+    whole = [line for line in lines if len(line) == len(header)]
+    random.Random(2).shuffle(whole)
+    order = random.Random(3).sample(range(len(header)), len(header))
+    for name, part in (("one.csv", whole[:900]), ("two.csv", whole[900:])):
+        with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([line[i] for i in order] for line in [header, *part])
+    shuffled = build(tmp_path / "var", tmp_path / "two.csv", tmp_path / "one.csv")
+    everything = "select * from recommendations order by song_id, rank"
+    assert rows(shuffled, everything) == rows(demo, everything)
+    for table in ("families", "song_genres", "features"):
+        assert rows(shuffled, f"select * from {table} order by 1, 2") == rows(
+            demo, f"select * from {table} order by 1, 2"
+        )
+
+
+def test_nothing_new_is_recognised_and_nothing_is_done(build, golden, snapshot, tmp_path):
+    chosen = settings(home=tmp_path, tracks=[golden / "tracks.csv"], neighbours=3)
+    assert directly(chosen, False)[0]
+    before = snapshot(tmp_path)
+    published_again, manifest = directly(chosen, False)
+    assert not published_again
+    assert manifest == read_manifest(published(Home(tmp_path)))
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("change", ["neighbours", "source", "order", "bound"])
+def test_another_source_or_setting_makes_a_new_build(build, golden, tmp_path, change):
+    tracks = [shutil.copy(golden / "tracks.csv", tmp_path / name) for name in ("a.csv", "b.csv")]
+    tracks[1].write_text(tracks[1].read_text().replace("folk1,", "folk9,"))
+    first = build(tmp_path / "var", *tracks, neighbours=3)
+    other = {"neighbours": 3}
+    if change == "neighbours":
+        other["neighbours"] = 2
+    elif change == "bound":
+        other["max_variance_share"] = 0.9
+    elif change == "order":
+        tracks.reverse()
+    else:
+        tracks[0].write_text(tracks[0].read_text().replace(",Wren,", ",Wrens,"))
+    second = build(tmp_path / "var", *tracks, **other)
+    assert read_manifest(second).build_id != read_manifest(first).build_id
+    assert second != first
+
+
+def test_a_renamed_but_equal_file_counts_as_another_source(build, golden, tmp_path):
+    first = build(tmp_path / "var", golden / "tracks.csv", neighbours=3)
+    copied = shutil.copy(golden / "tracks.csv", tmp_path / "copy.csv")
+    assert build(tmp_path / "var", copied, neighbours=3) != first
+
+
+def test_a_change_of_the_code_or_of_a_rule_changes_the_code_version(tmp_path):
+    for room in ("flows", "transforms", "models", "warehouse"):
+        shutil.copytree(TOP / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    code = "from warehouse.identity import code_version; print(code_version())"
+
+    def version():
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-P", "-c", code]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return run.stdout
+
+    versions = [version(), version()]
+    for relative in ("models/ranking.py", "warehouse/sql/merge_songs.sql"):
+        with (tmp_path / relative).open("a", encoding="utf-8") as file:
+            file.write("\n")
+        versions.append(version())
+    (tmp_path / "warehouse" / "notes.txt").write_text("not code")
+    versions.append(version())
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+    assert versions[-1] == versions[-2]
+
+
+def test_earlier_builds_are_listed_with_their_times_and_this_one_without(
+    build, golden, rows, tmp_path
+):
+    first = build(tmp_path, golden / "tracks.csv", neighbours=3)
+    second = build(tmp_path, golden / "tracks.csv", neighbours=2)
+    listed = rows(second, "select build_id, published_at, songs from builds order by rowid")
+    manifests = [read_manifest(folder) for folder in (first, second)]
+    assert listed == [
+        (manifests[0].build_id, manifests[0].published_at, 12),
+        (manifests[1].build_id, None, 12),
+    ]
+
+
+def test_the_file_has_the_declared_keys_and_every_reference_holds(demo, rows):
+    assert rows(demo, "pragma foreign_key_check") == []
+    assert rows(demo, "pragma integrity_check") == [("ok",)]
+    for table in TABLES:
+        (sql,) = rows(demo, "select sql from sqlite_master where name = ?", table.name)[0]
+        assert ("without rowid" in sql) is not table.rowid
+        keys = rows(demo, f'pragma foreign_key_list("{table.name}")')
+        declared = {(c.name, *c.references.split(".")) for c in table.columns if c.references}
+        assert {(key[3], key[2], key[4]) for key in keys} == declared
+        columns = rows(demo, f'select name from pragma_table_info("{table.name}") where pk > 0')
+        assert {name for (name,) in columns} == set(table.key)
+
+
+def test_search_ignores_case_and_accents(build, golden, rows, tmp_path):
+    folder = build(tmp_path, golden / "tracks.csv", neighbours=3)
+    asked = "select title from songs_fts where songs_fts match ?"
+    for words in ("cafe senor", "CAFÉ", "bjork alund", "Señor BJÖRK"):
+        assert rows(folder, asked, words) == [("Café Señor",)]
+    assert len(rows(folder, asked, "hello")) == 2
+    assert rows(folder, asked, "nothing") == []
+
+
+def test_the_parquet_twins_hold_the_rows_of_the_database(demo, rows):
+    for table in TABLES:
+        twin = pl.read_parquet(demo / "parquet" / f"{table.name}.parquet")
+        assert dict(twin.schema) == {name: dtype() for name, dtype in table.schema.items()}
+        key = ", ".join(f'"{name}"' for name in table.key)
+        assert twin.rows() == rows(demo, f'select * from "{table.name}" order by {key}')
+
+
+def test_the_data_package_describes_the_parquet_files_as_they_are(demo):
+    package = json.loads((demo / "datapackage.json").read_text(encoding="utf-8"))
+    assert {r["name"] for r in package["resources"]} == {table.name for table in TABLES}
+    for resource in package["resources"]:
+        path = demo / resource["path"]
+        twin = pl.read_parquet(path)
+        assert resource["bytes"] == path.stat().st_size
+        assert resource["hash"] == f"sha256:{sha256(path)}"
+        assert resource["rows"] == twin.height
+        assert [field["name"] for field in resource["schema"]["fields"]] == twin.columns
+
+
+def test_the_manifest_names_every_file_with_its_hash_and_the_true_counts(demo, rows):
+    manifest = read_manifest(demo)
+    there = {p.relative_to(demo).as_posix() for p in demo.rglob("*") if p.is_file()}
+    assert there == {*manifest.files, "manifest.json"}
+    for relative, facts in manifest.files.items():
+        assert facts == {
+            "sha256": sha256(demo / relative),
+            "bytes": (demo / relative).stat().st_size,
+        }
+    for table in TABLES:
+        assert rows(demo, f'select count(*) from "{table.name}"') == [
+            (manifest.counts[table.name],)
+        ]
+    assert manifest.name == demo.name
+    assert [*manifest.seconds][:3] == ["read", "merged", "encoded"]
+    assert all(rows(demo, "select passed from checks"))
+
+
+async def _page(folder, path):
+    opened = site(folder)
+    await opened.invoke_startup()
+    return await opened.client.get(path)
+
+
+def test_a_home_that_was_moved_still_serves_and_builds(build, golden, snapshot, tmp_path):
+    import asyncio
+
+    build(tmp_path / "here", golden / "tracks.csv", neighbours=3)
+    (tmp_path / "here").rename(tmp_path / "there")
+    folder = published(Home(tmp_path / "there"))
+    assert asyncio.run(_page(folder, "/segue/songs/folk1")).status_code == 200
+    assert recommended(folder, "Wren")[0] == "Wren - Ada Bell (1973)"
+    before = snapshot(tmp_path / "there")
+    build(tmp_path / "there", golden / "tracks.csv", neighbours=3)
+    assert snapshot(tmp_path / "there") == before
+
+
+def test_the_demo_gives_way_to_a_catalogue_of_another_size(build, golden, tmp_path):
+    build(tmp_path)
+    folder = build(tmp_path, golden / "tracks.csv", neighbours=3)
+    assert read_manifest(folder).counts["songs"] == 12
