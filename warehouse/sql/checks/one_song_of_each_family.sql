@@ -1,6 +1,11 @@
 -- A list holds one song of any family at most.
-select song_id, min(recommended_song_id) as recommended_song_id, count(*) as versions
-from lists
-group by song, family
-having count(*) > 1
-order by song_id
+with crowded as (
+    select song_id, min(recommended_song_id) as one_of_them, count(*) as versions
+    from lists
+    group by song, family
+    having count(*) > 1
+)
+select crowded.song_id, songs.family_id, songs.title, crowded.versions
+from crowded
+join songs on songs.song_id = crowded.one_of_them
+order by crowded.song_id

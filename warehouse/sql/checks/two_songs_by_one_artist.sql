@@ -1,6 +1,11 @@
 -- A list holds two songs by one primary artist at most.
-select song_id, min(recommended_song_id) as recommended_song_id, count(*) as songs
-from lists
-group by song, artist
-having count(*) > 2
-order by song_id
+with crowded as (
+    select song_id, min(recommended_song_id) as one_of_them, count(*) as songs
+    from lists
+    group by song, artist
+    having count(*) > 2
+)
+select crowded.song_id, songs.artist, crowded.songs
+from crowded
+join songs on songs.song_id = crowded.one_of_them
+order by crowded.song_id
