@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 DATABASE = "segue.db"
 COMMON_REASONS = 3
+Stamp = tuple[int, int, int] | None
 # What a full disk or a lost mount looks like from Python, DuckDB and SQLite.
 IO_ERRORS = (OSError, duckdb.OperationalError, duckdb.FatalException, sqlite3.OperationalError)
 
@@ -45,6 +46,7 @@ class Plan:
         settings: as the run was asked for.
         sources: the recognised track files, in the order given.
         build_id: hash of sources, code and settings.
+        stamps: of each source, before it was hashed.
         folder: the build's folder; none until it is made.
         weights: weight of each block of the vectors.
     """
@@ -52,6 +54,7 @@ class Plan:
     settings: Settings
     sources: tuple[sources.Source, ...]
     build_id: str
+    stamps: tuple[Stamp, ...]
     folder: Path | None = None
     weights: encoder.Weights = field(default_factory=encoder.Weights)
 
@@ -89,10 +92,20 @@ def planned(settings: Settings) -> Plan:
     Raises:
         InputError: a file cannot be used.
     """
-    found = sources.opened(settings.tracks or _demo(settings.home))
+    tracks = settings.tracks or _demo(settings.home)
+    stamps = tuple(_stamp(path) for path in tracks)
+    found = sources.opened(tracks)
     hashes = {source.name: source.sha256 for source in found}
     parameters = _parameters(settings, encoder.Weights())
-    return Plan(settings, tuple(found), build_id(hashes, parameters))
+    return Plan(settings, tuple(found), build_id(hashes, parameters), stamps)
+
+
+def _stamp(path: Path) -> Stamp:
+    """Return what changes when a file is written or replaced; nothing where there is none."""
+    if not path.is_file():
+        return None
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _demo(home: Path) -> list[Path]:
@@ -161,6 +174,7 @@ def read_tracks(plan: Plan, progress: Progress) -> dict[str, int]:
                     advance(batch.records)
                 row = (file, source.name, source.format.name, source.sha256, read)
                 warehouse.append(contracts.FILES, _one_row(contracts.FILES, row))
+        _require_unchanged(plan)
         _require_usable(warehouse, plan.settings.max_rejected_share)
     return dict(oddities)
 
@@ -180,6 +194,17 @@ def _clean_into(
 
 def _one_row(table: contracts.Table, row: tuple[Any, ...]) -> pl.DataFrame:
     return pl.DataFrame([row], schema=table.schema, orient="row")
+
+
+def _require_unchanged(plan: Plan) -> None:
+    """Stop where a file was written to since it was hashed: rows and hash would not belong."""
+    now = [_stamp(source.path) for source in plan.sources]
+    pairs = zip(plan.sources, plan.stamps, now, strict=True)
+    changed = [str(source.path) for source, before, after in pairs if before != after]
+    if changed:
+        raise InputError(
+            f"{', '.join(changed)}: changed while being read. Run again once it is complete."
+        )
 
 
 def _require_usable(warehouse: store.Warehouse, max_rejected_share: float) -> None:
