@@ -2,15 +2,16 @@
 
 Every record below the header leaves here exactly once: in ``rows`` as text under Segue's column
 names, or in ``malformed`` with the reason. A broken line never takes its neighbours with it: a
-quote that is not closed within ``LONGEST_RECORD`` lines costs the line that opened it, no more.
+quote that is not closed within ``LONGEST_RECORD`` lines, or not before a line that is a record of
+its own, costs the line that opened it, no more.
 """
 
 import csv
 import gzip
-import hashlib
+import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -18,15 +19,18 @@ import polars as pl
 
 from warehouse.errors import InputError
 from warehouse.formats import Format, recognised
+from warehouse.release import sha256
 
 BLOCK_BYTES = 8 * 2**20
+HEADER_BYTES = 2**20
 PARQUET_ROWS = 50_000
 LONGEST_RECORD = 50
+LONGEST_FIELD = csv.field_size_limit()
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 MALFORMED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
+OPEN_QUOTE = "a quote is opened and not closed"
+SURROGATE = re.compile("[\ud800-\udfff]")
 UNREADABLE = (OSError, EOFError, zlib.error, pl.exceptions.PolarsError)
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +63,20 @@ class Batch:
 
 
 def opened(paths: Sequence[Path]) -> list[Source]:
-    """Recognise every file by its header and hash it, before any is read.
+    """Recognise every file by its header, see that it holds a row, and hash it.
+
+    Little but the hash is read, so that a file that cannot be used is refused before any work.
 
     Raises:
-        InputError: a file is missing, empty, unreadable, not what its name says, of an unknown
-            header, or given twice.
+        InputError: a file is missing, empty, without a row below its header, unreadable, not what
+            its name says, of an unknown header, or given twice.
     """
+    known = [_recognised(path) for path in paths]
     names = _short_names(paths)
-    sources = []
-    for path, name in zip(paths, names, strict=True):
-        header = _header(path)
-        sources.append(Source(name, path, recognised(header, str(path)), _sha256(path), header))
-    return sources
+    return [
+        Source(name, path, kind, sha256(path), header)
+        for path, name, (kind, header) in zip(paths, names, known, strict=True)
+    ]
 
 
 def batches(source: Source) -> Iterator[Batch]:
@@ -79,7 +85,7 @@ def batches(source: Source) -> Iterator[Batch]:
     Raises:
         InputError: the file turns out to be damaged; what was yielded before must be dropped.
     """
-    read = _parquet_batches if source.path.name.endswith(".parquet") else _csv_batches
+    read = _parquet_batches if _ending(source.path) == ".parquet" else _csv_batches
     try:
         yield from read(source)
     except UNREADABLE as error:
@@ -102,34 +108,59 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in resolved]
 
 
-def _header(path: Path) -> tuple[str, ...]:
+def _recognised(path: Path) -> tuple[Format, tuple[str, ...]]:
+    """Return a file's format and header."""
+    try:
+        _require_file(path)
+        if _ending(path) == ".parquet":
+            found = _parquet_format(path)
+        else:
+            _refuse_wrong_compression(path)
+            header = _csv_header(path)
+            found = recognised(header, str(path)), header
+        if not _has_rows(path):
+            raise InputError(f"{path}: has a header and no rows below it. Export it again.")
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read: {_cause(error)}.") from error
+    return found
+
+
+def _require_file(path: Path) -> None:
     if not path.exists():
         raise InputError(f"{path}: no such file. Check the path (now in {Path.cwd()}).")
     if not path.is_file():
         raise InputError(f"{path}: is not a file. Name the file itself, not its folder.")
-    if not path.name.endswith(ENDINGS):
+    if not _ending(path):
         raise InputError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}.")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: is empty (0 bytes). Fetch or export it again.")
-    try:
-        if path.name.endswith(".parquet"):
-            return tuple(pl.read_parquet_schema(path))
-        return _csv_header(path)
-    except UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read: {_cause(error)}.") from error
+
+
+def _ending(path: Path) -> str:
+    return next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), "")
+
+
+def _parquet_format(path: Path) -> tuple[Format, tuple[str, ...]]:
+    """Return a Parquet file's format; a typed list of artists is read as one, whatever it is."""
+    schema = _scanned(path).collect_schema()
+    kind = recognised(tuple(schema), str(path))
+    if isinstance(schema[kind.columns["artists"]], pl.List | pl.Array):
+        kind = replace(kind, artists="python list")
+    return kind, tuple(schema)
 
 
 def _csv_header(path: Path) -> tuple[str, ...]:
-    _refuse_wrong_compression(path)
     with _stream(path) as stream:
-        start = stream.read(2**20)
+        start = stream.read(HEADER_BYTES)
     if not start.strip():
         raise InputError(f"{path}: is empty. Fetch or export it again.")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{path}: is UTF-16 text. Save it as UTF-8.")
-    if b"\0" in start:
-        raise InputError(f"{path}: holds binary data, not text. Expected a CSV file in UTF-8.")
     line = start.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].rstrip(b"\r")
+    if b"\0" in line:
+        raise InputError(f"{path}: holds binary data, not text. Expected a CSV file in UTF-8.")
+    if b"\r" in line:
+        raise InputError(f"{path}: ends its lines with carriage returns alone. Use line feeds.")
     try:
         fields = next(csv.reader([line.decode()]), [])
     except (UnicodeDecodeError, csv.Error) as error:
@@ -142,38 +173,57 @@ def _csv_header(path: Path) -> tuple[str, ...]:
 def _refuse_wrong_compression(path: Path) -> None:
     with path.open("rb") as file:
         magic = file.read(4)
-    if path.name.endswith(".gz") and not magic.startswith(b"\x1f\x8b"):
+    zipped = _ending(path) == ".csv.gz"
+    if zipped and not magic.startswith(b"\x1f\x8b"):
         raise InputError(f"{path}: is named .gz but is not compressed by gzip. Rename or compress.")
     known = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zX": "xz"}
     kind = next((name for mark, name in known.items() if magic.startswith(mark)), None)
-    if kind and not path.name.endswith(".gz"):
+    if kind and not zipped:
         advice = "Rename it to .csv.gz." if kind == "gzip" else "Unpack it first."
         raise InputError(f"{path}: is compressed by {kind} although its name says CSV. {advice}")
 
 
+def _has_rows(path: Path) -> bool:
+    """Whether anything but blank lines stands below the header; stops at the first that does."""
+    if _ending(path) == ".parquet":
+        return bool(_scanned(path).select(pl.len()).collect().item())
+    with _stream(path) as stream:
+        stream.readline()
+        return any(line.strip() for line in stream)
+
+
 def _stream(path: Path) -> IO[bytes]:
-    if path.name.endswith(".gz"):
+    if _ending(path) == ".csv.gz":
         return cast(IO[bytes], gzip.open(path, "rb"))
     return path.open("rb")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _scanned(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False)
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _csv_batches(source: Source) -> Iterator[Batch]:
     width = len(source.header)
-    line, rest = 2, list[str]()
+    first, waiting = 2, list[str]()
     for block, last in _line_blocks(source.path):
-        found = _Records(rest + block, line, width, last)
-        yield Batch(_named(found.frame(), source), found.malformed())
-        line += found.consumed
-        rest = (rest + block)[found.consumed :]
+        lines = waiting + block
+        odd = _odd_lines(lines, width, last)
+        plain, malformed = _plain_lines(lines, odd, width)
+        rows = pl.concat([plain, _frame(odd.records, width)]).with_columns(pl.col("line") + first)
+        yield Batch(
+            _named(rows.sort("line"), source),
+            pl.DataFrame(
+                sorted(odd.malformed + malformed), MALFORMED_SCHEMA, orient="row"
+            ).with_columns(pl.col("line") + first),
+        )
+        first += odd.consumed
+        waiting = lines[odd.consumed :]
 
 
 def _line_blocks(path: Path) -> Iterator[tuple[list[str], bool]]:
@@ -191,121 +241,137 @@ def _line_blocks(path: Path) -> Iterator[tuple[list[str], bool]]:
 
 def _decoded(block: bytes) -> list[str]:
     """Split bytes into lines; one that is not UTF-8 keeps its bytes as surrogates."""
-    return block.decode(errors="surrogateescape").split("\n")
+    text = block.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    return text.decode(errors="surrogateescape").split("\n")
 
 
-class _Records:
-    """Group lines into records of ``width`` fields.
+@dataclass(slots=True)
+class _Odd:
+    """What became of the lines that cannot be split at every comma, by their place in the block.
 
-    Lines without a quote are counted and split by Polars; the few with one go through ``csv``.
     ``consumed`` lines are done with; the rest wait for the next block, as a quote that opened
     near the end may close there.
     """
 
-    def __init__(self, lines: list[str], first_line: int, width: int, last: bool) -> None:
-        self._lines, self._first, self._width, self._last = lines, first_line, width, last
-        self.consumed = len(lines)
-        self._parsed: list[tuple[int, str, list[str]]] = []
-        self._malformed: list[tuple[int, str, str]] = []
-        self._plain = self._split(self._take_quoted())
+    consumed: int
+    used: set[int] = field(default_factory=set)
+    records: list[tuple[int, str, list[str]]] = field(default_factory=list)
+    malformed: list[tuple[int, str, str]] = field(default_factory=list)
 
-    def frame(self) -> pl.DataFrame:
-        """Return ``line``, ``row`` and one text column for each field, named by position."""
-        fields = {str(i): pl.String for i in range(self._width)}
-        quoted = pl.DataFrame(
-            [(line, row, *values) for line, row, values in self._parsed],
-            schema={"line": pl.Int64, "row": pl.String, **fields},
-            orient="row",
-        )
-        return pl.concat([self._plain, quoted]).sort("line")
-
-    def malformed(self) -> pl.DataFrame:
-        """Return the lines that are no record, in order."""
-        rows = sorted(self._malformed)
-        return pl.DataFrame(rows, schema=MALFORMED_SCHEMA, orient="row")
-
-    def _take_quoted(self) -> set[int]:
-        """Parse the lines that need ``csv``; return the positions of every line they used."""
-        used: set[int] = set()
-        for position, text in enumerate(self._lines):
-            odd = '"' in text or "\0" in text or not text.isascii()
-            if odd and position not in used:
-                if not _is_text(text):
-                    self._reject(position, "is not UTF-8 text, or holds a NUL byte")
-                    used.add(position)
-                elif '"' in text:
-                    used.update(self._record(position))
-                    if self.consumed < len(self._lines):
-                        break
-        return used
-
-    def _record(self, start: int) -> range:
-        """Parse the record that begins at ``start``; return the positions of its lines."""
-        most = min(start + LONGEST_RECORD, len(self._lines))
-        for stop in range(start + 1, most + 1):
-            text = "\n".join(line.removesuffix("\r") for line in self._lines[start:stop])
-            values, fault = _fields(text)
-            if values is None and fault == OPEN_QUOTE:
-                continue
-            if values is None or len(values) != self._width:
-                break
-            self._parsed.append((self._first + start, text, values))
-            return range(start, stop)
-        else:
-            if not self._last and most == len(self._lines):
-                self.consumed = start
-                return range(start, len(self._lines))
-        values, fault = _fields(self._lines[start].removesuffix("\r"))
-        self._reject(start, fault if values is None else self._wrong_width(len(values)))
-        return range(start, start + 1)
-
-    def _split(self, used: set[int]) -> pl.DataFrame:
-        numbers = [i for i in range(self.consumed) if i not in used]
-        lines = pl.DataFrame(
-            {
-                "line": pl.Series(numbers, dtype=pl.Int64) + self._first,
-                "row": pl.Series([self._lines[i] for i in numbers], dtype=pl.String),
-            }
-        ).with_columns(pl.col("row").str.strip_suffix("\r"))
-        lines = lines.filter(pl.col("row") != "").with_columns(
-            width=pl.col("row").str.count_matches(",", literal=True) + 1
-        )
-        for line, row, width in lines.filter(pl.col("width") != self._width).iter_rows():
-            self._malformed.append((line, self._wrong_width(width), row))
-        fields = pl.col("row").str.split_exact(",", self._width - 1)
-        names = [str(i) for i in range(self._width)]
-        return lines.filter(pl.col("width") == self._width).select(
-            "line", "row", fields.struct.rename_fields(names).struct.unnest()
-        )
-
-    def _reject(self, position: int, reason: str) -> None:
-        text = self._lines[position].removesuffix("\r")
+    def reject(self, place: int, reason: str, text: str) -> None:
+        """Take a record for malformed, whatever bytes it holds."""
         shown = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        self._malformed.append((self._first + position, reason, shown.replace("\0", "\\x00")))
-
-    def _wrong_width(self, width: int) -> str:
-        return f"expected {self._width} fields, found {width}"
+        self.malformed.append((place, reason, shown.replace("\0", "\\x00")))
 
 
-OPEN_QUOTE = "a quote is opened and not closed"
+def _odd_lines(lines: list[str], width: int, last: bool) -> _Odd:
+    """Read the lines that hold more than fields and commas: quotes, bad bytes, endless text."""
+    odd = _Odd(len(lines))
+    for place in [i for i, line in enumerate(lines) if _is_odd(line)]:
+        if place in odd.used:
+            continue
+        found = _record(lines, place, width)
+        if found is None and not last:
+            odd.consumed = place
+            break
+        stop, fields = found or (place + 1, OPEN_QUOTE)
+        odd.used.update(range(place, stop))
+        text = "\n".join(lines[place:stop])
+        if isinstance(fields, str):
+            odd.reject(place, fields, text)
+        elif len(fields) != width:
+            odd.reject(place, _wrong_width(width, len(fields)), text)
+        else:
+            odd.records.append((place, text, fields))
+    return odd
 
 
-def _is_text(text: str) -> bool:
+def _is_odd(line: str) -> bool:
+    return '"' in line or "\r" in line or len(line) > LONGEST_FIELD or not _is_text(line)
+
+
+def _is_text(line: str) -> bool:
+    """Whether a line can stand in a table: the bytes were UTF-8 and none is NUL."""
+    return "\0" not in line and (line.isascii() or not SURROGATE.search(line))
+
+
+def _record(lines: list[str], start: int, width: int) -> tuple[int, list[str] | str] | None:
+    """Read the record that begins at ``start``.
+
+    Returns:
+        The place after it, and its fields or what is wrong with it. None where a quote is open
+        at the end of the lines, so that more of them are needed.
+    """
+    fields = _fields(lines[start])
+    if fields != OPEN_QUOTE:
+        return start + 1, fields
+    for stop in range(start + 2, min(start + LONGEST_RECORD, len(lines)) + 1):
+        text = "\n".join(lines[start:stop])
+        fields = _fields(text)
+        if _begins_anew(lines[stop - 1], width):
+            return start + 1, OPEN_QUOTE
+        if fields != OPEN_QUOTE:
+            closes = isinstance(fields, list) and text.count('"') % 2 == 0
+            return (stop, fields) if closes else (start + 1, OPEN_QUOTE)
+    return None if start + LONGEST_RECORD > len(lines) else (start + 1, OPEN_QUOTE)
+
+
+def _begins_anew(line: str, width: int) -> bool:
+    """Whether a line below an open quote is a record of its own, so that the quote is a slip.
+
+    The line that closes the quote is never taken for one, as it holds an odd number of quotes.
+    """
+    if not _is_text(line):
+        return True
+    fields = _fields(line)
+    return isinstance(fields, list) and len(fields) == width and line.count('"') % 2 == 0
+
+
+def _fields(text: str) -> list[str] | str:
+    """Split one record, or say why it cannot be split."""
+    if not _is_text(text):
+        return "is not UTF-8 text, or holds a NUL byte"
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
-def _fields(text: str) -> tuple[list[str] | None, str]:
-    """Split one record; return nothing and the fault where it cannot be split."""
-    try:
-        return next(csv.reader([text], strict=True), []), ""
+        return next(csv.reader([text], strict=True), [])
     except csv.Error as error:
-        if "unexpected end of data" in str(error):
-            return None, OPEN_QUOTE
-        return None, f"quotes are out of place ({error})"
+        known = {
+            "unexpected end of data": OPEN_QUOTE,
+            "field larger": f"a field is longer than {LONGEST_FIELD:,} characters",
+            "new-line": "a carriage return stands outside quotes",
+        }
+        return next((v for k, v in known.items() if k in str(error)), "quotes are out of place")
+
+
+def _plain_lines(
+    lines: list[str], odd: _Odd, width: int
+) -> tuple[pl.DataFrame, list[tuple[int, str, str]]]:
+    """Split the other lines at their commas; return the records, and what is malformed."""
+    places = [i for i in range(odd.consumed) if i not in odd.used]
+    counted = (
+        pl.DataFrame(
+            {
+                "line": pl.Series(places, dtype=pl.Int64),
+                "row": pl.Series([lines[i] for i in places], dtype=pl.String),
+            }
+        )
+        .filter(pl.col("row") != "")
+        .with_columns(width=pl.col("row").str.count_matches(",", literal=True) + 1)
+    )
+    wrong = counted.filter(pl.col("width") != width)
+    fields = pl.col("row").str.split_exact(",", width - 1)
+    named = fields.struct.rename_fields([str(i) for i in range(width)])
+    rows = counted.filter(pl.col("width") == width).select("line", "row", named.struct.unnest())
+    return rows, [(line, _wrong_width(width, found), row) for line, row, found in wrong.iter_rows()]
+
+
+def _frame(records: list[tuple[int, str, list[str]]], width: int) -> pl.DataFrame:
+    schema = {"line": pl.Int64, "row": pl.String, **{str(i): pl.String for i in range(width)}}
+    rows = [(place, text, *fields) for place, text, fields in records]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _wrong_width(expected: int, found: int) -> str:
+    return f"expected {expected} fields, found {found}"
 
 
 def _named(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -336,7 +402,7 @@ def _joined(genres: list[pl.Expr]) -> pl.Expr:
 
 def _parquet_batches(source: Source) -> Iterator[Batch]:
     """Read a Parquet file a slice at a time; ``line`` is the row number, the header being 1."""
-    lazy = pl.scan_parquet(source.path)
+    lazy = _scanned(source.path)
     total = lazy.select(pl.len()).collect().item()
     used = [*source.format.columns.values(), *source.format.genres]
     names = [name for name in source.header if name in used]
@@ -356,13 +422,12 @@ def _parquet_batches(source: Source) -> Iterator[Batch]:
 def _text(name: str, dtype: pl.DataType, kind: Format) -> pl.Expr:
     """Write a typed column as the text that the same format would hold in a CSV file."""
     column = pl.col(name)
-    if isinstance(dtype, pl.List):
-        if name == kind.columns["artists"] and kind.artists == "python list":
-            names = column.cast(pl.List(pl.String)).list.eval(
-                pl.element()
-                .str.replace_all("\\", "\\\\", literal=True)
-                .str.replace_all("'", "\\'", literal=True)
-            )
-            return pl.format("['{}']", names.list.join("', '"))
-        return column.cast(pl.List(pl.String)).list.join(";")
-    return column.cast(pl.String)
+    if not isinstance(dtype, pl.List | pl.Array):
+        return column.cast(pl.String)
+    values = column.cast(pl.List(pl.String))
+    if name != kind.columns["artists"]:
+        return values.list.join(";")
+    escaped = pl.element().str.replace_all("\\", "\\\\", literal=True)
+    for character, written in (("'", "\\'"), ("\n", "\\n"), ("\r", "\\r")):
+        escaped = escaped.str.replace_all(character, written, literal=True)
+    return pl.format("['{}']", values.list.eval(escaped).list.join("', '"))
