@@ -4,6 +4,7 @@ Nothing is dropped: each row leaves as one reading or as one rejected row with e
 """
 
 import ast
+import warnings
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,6 +18,8 @@ TYPED = tuple(
 )
 MEASURED = tuple(c.name for c in MEASUREMENTS if c.name not in ("key", "mode", "time_signature"))
 TRUTH = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
+CONTROL = r"[\x00-\x1f]+"
+PLAIN_LIST = r"^\['[^'\"\\]*'(, '[^'\"\\]*')*\]$"
 DATE = r"^(\d{4}(?:-\d{2}(?:-\d{2})?)?)(?:[ T].*)?$"
 
 
@@ -46,7 +49,7 @@ ODDITIES = (
         "nothing_heard",
         "Together with a tempo of 0, a danceability, valence and speechiness of exactly 0 mean "
         "that the analysis gave up: unknown, not low.",
-        pl.sum_horizontal("tempo", "danceability", "valence", "speechiness") == 0,
+        pl.all_horizontal(pl.col("tempo", "danceability", "valence", "speechiness") == 0),
         ("danceability", "valence", "speechiness"),
     ),
     Oddity(
@@ -68,10 +71,16 @@ ODDITIES = (
         ("duration_ms",),
     ),
     Oddity(
+        "no_year",
+        "Kaggle's 1.2M catalogue writes the year 0 where the release is not known.",
+        pl.col("year") == 0,
+        ("year",),
+    ),
+    Oddity(
         "no_date",
-        "The year 0 and the date 0000 stand for a release that is not known.",
-        (pl.col("year") == 0) | (pl.col("release_date").str.slice(0, 4) == "0000"),
-        ("year", "release_date"),
+        "A date of the year 0000 stands for a release that is not known.",
+        pl.col("release_date").str.starts_with("0000"),
+        ("release_date",),
     ),
     Oddity(
         "louder_than_full_scale",
@@ -115,10 +124,7 @@ def cleaned(rows: pl.DataFrame, source: str, file: int, artists: str) -> Cleaned
     complete = _with_all_columns(rows).with_columns(names=_names(rows["artists"], artists))
     typed = _typed(complete)
     odd = typed.select(rule.when.sum().alias(rule.name) for rule in ODDITIES)
-    mended = typed.with_columns(
-        pl.when(_met_for(name)).then(None).otherwise(pl.col(name)).alias(name)
-        for name in _emptied_columns()
-    )
+    mended = typed.with_columns(_mended(name) for name in _emptied_columns()).pipe(_dated)
     faults = _faults()
     good = mended.filter(~pl.any_horizontal(faults.values()))
     bad = mended.filter(pl.any_horizontal(faults.values()))
@@ -145,7 +151,6 @@ def _typed(rows: pl.DataFrame) -> pl.DataFrame:
             (pl.col(name).is_null() & pl.col(f"{name} text").is_not_null()).alias(f"{name} unread")
             for name in names
         )
-        .with_columns(_year())
     )
 
 
@@ -168,21 +173,23 @@ def _date(text: pl.Expr) -> pl.Expr:
     return pl.when(real | date.str.starts_with("0000")).then(date).alias("release_date")
 
 
-def _year() -> pl.Expr:
-    """Return the year as given, else that of the release date."""
-    year = pl.col("year")
-    from_date = pl.col("release_date").str.slice(0, 4).cast(pl.Int64)
-    dated = year.is_null() & ~pl.col("year unread")
-    return pl.when(dated).then(from_date).otherwise(year).alias("year")
-
-
 def _emptied_columns() -> list[str]:
     return sorted({name for rule in ODDITIES for name in rule.emptied})
 
 
-def _met_for(column: str) -> pl.Expr:
+def _mended(column: str) -> pl.Expr:
     met = pl.any_horizontal(rule.when for rule in ODDITIES if column in rule.emptied)
-    return met.fill_null(False)
+    return pl.when(~met.fill_null(False)).then(pl.col(column)).alias(column)
+
+
+def _dated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Take the year from the release date where none is given."""
+    absent = pl.col("year").is_null() & ~pl.col("year unread")
+    from_date = pl.col("release_date").str.slice(0, 4).cast(pl.Int64)
+    return rows.with_columns(
+        pl.when(absent).then(from_date).otherwise("year").alias("year"),
+        pl.when(absent).then("release_date text").otherwise("year text").alias("year text"),
+    )
 
 
 def _faults() -> dict[str, pl.Expr]:
@@ -200,7 +207,7 @@ def _faults() -> dict[str, pl.Expr]:
         "release_date unread"
     )
     faults["no audio feature is given"] = pl.all_horizontal(
-        pl.col(f"{name} text").is_null() for name in MEASURED if name != "duration_ms"
+        pl.col(f"{name} text").is_null() for name in MEASURED
     )
     return faults
 
@@ -263,34 +270,37 @@ def _names(text: pl.Series, notation: str) -> pl.Series:
         lists = text.str.split(";")
     else:
         lists = _python_lists(text)
-    names = pl.element().str.strip_chars()
-    tidy = lists.list.eval(names.filter(names != "").unique(maintain_order=True))
-    return tidy.fill_null(pl.lit([], dtype=pl.List(pl.String))) if tidy.null_count() else tidy
+    name = pl.element().str.replace_all(CONTROL, " ").str.strip_chars()
+    named = name.filter(name != "").unique(maintain_order=True)
+    return lists.list.eval(named).rename("names")
 
 
 def _python_lists(text: pl.Series) -> pl.Series:
     """Read the text of Python lists: the plain ones by pattern, the few others by their grammar."""
-    plain = text.str.contains(r"^\['[^'\"\\]*'(, '[^'\"\\]*')*\]$").fill_null(False)
     inner = text.str.slice(2).str.head(-2).str.split("', '")
+    plain = text.str.contains(PLAIN_LIST).fill_null(False)
     others = text.filter(~plain).unique().drop_nulls()
-    known = dict(zip(others, map(_literal_names, others), strict=True))
-    spelled = pl.Series([known.get(t) for t in text.filter(~plain)], dtype=pl.List(pl.String))
-    position = (~plain).cum_sum().cast(pl.Int64) - 1
-    if not len(spelled):
+    if others.is_empty():
         return inner
-    frame = pl.DataFrame(
-        {"plain": plain, "inner": inner, "other": spelled.gather(position.clip(0))}
+    with warnings.catch_warnings():  # of a backslash before a letter that it does not escape
+        warnings.simplefilter("ignore")
+        spelled = pl.Series(map(_literal_names, others), dtype=pl.List(pl.String))
+    known = pl.DataFrame({"text": others, "spelled": spelled})
+    frame = pl.DataFrame({"text": text, "plain": plain, "inner": inner}).join(
+        known, on="text", how="left", maintain_order="left"
     )
-    return frame.select(pl.when("plain").then("inner").otherwise("other")).to_series()
+    return frame.select(pl.when("plain").then("inner").otherwise("spelled")).to_series()
 
 
 def _literal_names(text: str) -> list[str]:
+    """Return the names of a list as Python writes it, none where the text is no such list."""
     try:
         value = ast.literal_eval(text)
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            "".join(value).encode()
+            return value
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return []
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return value
     return []
 
 
@@ -299,6 +309,5 @@ def _json_array(names: pl.Expr) -> pl.Expr:
         pl.element()
         .str.replace_all("\\", "\\\\", literal=True)
         .str.replace_all('"', '\\"', literal=True)
-        .str.replace_all(r"[\x00-\x1f]", " ")
     )
     return pl.format('["{}"]', names.list.eval(escaped).list.join('", "'))
