@@ -55,7 +55,6 @@ def with_families(songs: pl.DataFrame) -> pl.DataFrame:
     keyed = songs.select(
         "song_id",
         "duration_ms",
-        folded(pl.col("title")).alias("folded"),
         base_title(pl.col("title")).alias("base"),
         _compact(folded(pl.col("artist"))).alias("artist_key"),
     ).with_columns(title_key=_compact(pl.col("base")), ambiguous=_ambiguous())
@@ -115,18 +114,20 @@ def _compact(text: pl.Expr) -> pl.Expr:
 
 def _ambiguous() -> pl.Expr:
     words = pl.col("base").str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
-    return words.str.contains(GENERIC) | pl.col("folded").str.contains(WORK)
+    return words.str.contains(GENERIC) | pl.col("base").str.contains(WORK)
 
 
 def _recordings(ambiguous: pl.DataFrame) -> pl.DataFrame:
-    """Number the recordings that share a key: lengths in a chain of close ones are the same."""
+    """Number the recordings that share a key: lengths in a chain of close ones are the same.
+
+    A song without a length is a recording of its own.
+    """
     key = ["artist_key", "title_key"]
     ordered = ambiguous.sort(*key, "duration_ms", "song_id", nulls_last=True)
     gap = pl.col("duration_ms").diff().over(key).fill_null(SAME_RECORDING_MS + 1)
-    starts = ordered.with_columns(
-        start=pl.when(gap > SAME_RECORDING_MS).then(pl.col("duration_ms")).forward_fill().over(key)
-    )
-    return starts.select("song_id", recording=pl.col("start").cast(pl.String))
+    start = pl.when(gap > SAME_RECORDING_MS).then("duration_ms").forward_fill().over(key)
+    known = pl.when(pl.col("duration_ms").is_not_null()).then(start.cast(pl.String))
+    return ordered.select("song_id", recording=known.fill_null(pl.col("song_id")))
 
 
 def _hashed(keys: pl.Series) -> pl.Series:
