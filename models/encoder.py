@@ -157,4 +157,5 @@ def _circle_of_fifths(key_and_mode: FloatMatrix) -> FloatMatrix:
     key, mode = key_and_mode[:, 0], key_and_mode[:, 1]
     major = np.where(mode == 0, key + RELATIVE_MAJOR, key)
     angle = 2 * np.pi * ((FIFTHS * major) % 12) / 12
-    return np.nan_to_num(np.column_stack([np.cos(angle), np.sin(angle), mode - 0.5]))
+    circle = np.column_stack([np.cos(angle), np.sin(angle), mode - 0.5])
+    return np.asarray(np.nan_to_num(circle), dtype=np.float64)

@@ -46,6 +46,8 @@ class Neighbours:
         self._order = np.concatenate(self._boxes)
         self._single = np.ascontiguousarray(single[self._order])
         self._square = np.einsum("ij,ij->i", self._single, self._single)
+        ones = np.ones_like(self._square)
+        self._right = np.column_stack([self._single, self._square, ones])
         self._stops = np.cumsum([len(box) for box in self._boxes])
         self._starts = self._stops - [len(box) for box in self._boxes]
         spans = [slice(a, b) for a, b in zip(self._starts, self._stops, strict=True)]
@@ -74,7 +76,7 @@ class Neighbours:
         """
         songs = len(self._points)
         if not 1 <= k < songs:
-            raise ValueError(f"k={k} needs between {k + 1} and more songs, there are {songs}")
+            raise ValueError(f"k={k}: expected from 1 to {songs - 1} with {songs} songs")
         wanted = np.arange(songs) if rows is None else rows
         place = np.full(songs, -1)
         place[wanted] = np.arange(len(wanted))
@@ -128,13 +130,16 @@ class Neighbours:
         Every position that is not returned is, in single precision, at least as far (squared) as
         the second value says; it is infinite where everything was returned.
         """
-        queries, square = self._single[inside], self._square[inside]
+        queries = self._single[inside]
+        left = np.column_stack([-2 * queries, np.ones(len(inside)), self._square[inside]])
+        left = left.astype(np.float32)  # times _right: the square of each distance, at once
         gaps = np.maximum(0, np.maximum(self._low - self._high[box], self._low[box] - self._high))
         bounds = np.einsum("ij,ij->i", gaps, gaps)
         bounds[box] = -1
         order = np.argsort(bounds, kind="stable")
         found = np.full((len(inside), most), -1, dtype=np.int64)
         far = np.full((len(inside), most), np.inf, dtype=np.float32)
+        scratch = np.empty(len(inside) * BOX_SONGS * NEXT_BOXES, dtype=np.float32)
         start, stop = 0, FIRST_BOXES
         while start < len(order) and bounds[order[start]] <= far[:, -1].max():
             boxes, rows = self._worth_a_look(order[start:stop], queries, far[:, -1])
@@ -142,9 +147,8 @@ class Neighbours:
                 columns = np.concatenate(
                     [np.arange(self._starts[b], self._stops[b]) for b in boxes]
                 )
-                squares = (queries[rows] * np.float32(-2)) @ self._single[columns].T
-                squares += self._square[columns]
-                squares += square[rows, None]
+                squares = scratch[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+                np.matmul(left[rows], self._right[columns].T, out=squares)
                 if start == 0:
                     squares[inside[rows, None] == columns] = np.inf
                 _keep_nearest(found, far, rows, columns, squares)
@@ -194,6 +198,7 @@ def nearest_by_definition(
     Args:
         points: shape ``(n_songs, n_columns)``.
         queries: shape ``(n_queries, n_columns)``.
+        k: points per query; at most ``n_songs``, less one where one is left out.
         leave_out: for each query the number of a point that is not to be returned.
 
     Returns:

@@ -5,7 +5,6 @@ family and what would be too many songs by one artist.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.neighbours import Advance, FloatMatrix, IndexMatrix, Neighbours, ignore
 
@@ -27,8 +26,8 @@ def recommended(
 
     Args:
         points: shape ``(n_songs, n_columns)``; rows sorted by id, so that ties go by id.
-        families: shape ``(n_songs,)``, a number for each song's family.
-        artists: shape ``(n_songs,)``, a number for each song's primary artist.
+        families: shape ``(n_songs,)``, a number from 0 up for each song's family.
+        artists: shape ``(n_songs,)``, a number from 0 up for each song's primary artist.
         k: songs per list.
         advance: told how many songs are done.
 
@@ -63,17 +62,17 @@ def allowed(
     families: IndexMatrix,
     artists: IndexMatrix,
     k: int,
-    cap: int = ARTIST_CAP,
 ) -> IndexMatrix:
     """Return the columns of the first ``k`` candidates that the rules let through, -1 for none.
+
+    A list holds at most ``ARTIST_CAP`` songs by one artist.
 
     Args:
         candidates: shape ``(n_rows, depth)``, nearest first.
         own_family: shape ``(n_rows,)``, the family that a row may not be given.
-        families: family of every song.
-        artists: artist of every song.
+        families: family of every song, a number from 0 up.
+        artists: artist of every song, a number from 0 up.
         k: columns to pick.
-        cap: songs by one artist that a list may hold.
     """
     rows = len(candidates)
     picked = np.full((rows, k), -1, dtype=np.int64)
@@ -83,15 +82,11 @@ def allowed(
     for column in range(candidates.shape[1]):
         family, artist = families[candidates[:, column]], artists[candidates[:, column]]
         fine = (count < k) & (family != own_family)
-        fine &= ~_holds(taken_families, family).any(axis=1)
-        fine &= _holds(taken_artists, artist).sum(axis=1) < cap
+        fine &= (taken_families != family[:, None]).all(axis=1)
+        fine &= (taken_artists == artist[:, None]).sum(axis=1) < ARTIST_CAP
         row = np.flatnonzero(fine)
         picked[row, count[row]] = column
         taken_families[row, count[row]] = family[row]
         taken_artists[row, count[row]] = artist[row]
         count[row] += 1
     return picked
-
-
-def _holds(taken: IndexMatrix, value: IndexMatrix) -> NDArray[np.bool_]:
-    return np.asarray(taken == value[:, None])
