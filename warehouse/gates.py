@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from joblib import Parallel, delayed
 
 from warehouse.contracts import CHECKS, TABLES
 from warehouse.ddl import column_list, quoted
@@ -22,6 +23,7 @@ SHOWN_ROWS = 3
 COMPARED_TABLES = ("songs", "families", "song_genres")
 
 Advance = Callable[[int], None]
+Rule = Callable[[sqlite3.Connection], "Check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +71,34 @@ def checked(file: Path, bounds: Bounds, last: Path | None, advance: Advance) -> 
         advance: told of each rule that is done.
     """
     with closing(opened(file)) as database:
-        outcome = [_sound(database)]
-        advance(1)
-        if not outcome[0].passed:  # whatever else such a file says means nothing
-            return outcome
-        database.execute("pragma cache_size = -131072")
+        sound = _sound(database)
+    advance(1)
+    if not sound.passed:  # whatever else such a file says means nothing
+        return [sound]
+    paths = sorted((SQL / "checks").glob("*.sql"))
+    of_lists = [_rule(path, bounds) for path in paths if _reads_lists(path)]
+    others: list[Rule] = [
+        _references,
+        lambda database: _dominant_column(database, bounds.max_variance_share),
+        lambda database: _row_counts(database, last, bounds.row_count_tolerance),
+        *(_rule(path, bounds) for path in paths if not _reads_lists(path)),
+    ]
+    jobs = Parallel(n_jobs=2, backend="threading")
+    groups = [("lists", of_lists), ("", others)]
+    outcomes = jobs(delayed(_run)(file, script, rules, advance) for script, rules in groups)
+    return [sound, *(check for outcome in outcomes for check in outcome)]
+
+
+def _run(file: Path, script: str, rules: list[Rule], advance: Advance) -> list[Check]:
+    """Run rules over a connection of their own, after ``sql/<script>.sql`` if they need one."""
+    outcome = []
+    with closing(opened(file)) as database:
+        database.execute("pragma cache_size = -65536")
         database.execute("pragma temp_store = memory")
-        database.executescript((SQL / "lists.sql").read_text())
-        rules: list[Callable[[], Check]] = [
-            lambda: _references(database),
-            lambda: _dominant_column(database, bounds.max_variance_share),
-            lambda: _row_counts(database, last, bounds.row_count_tolerance),
-            *(_rule(database, path, bounds) for path in sorted((SQL / "checks").glob("*.sql"))),
-        ]
+        if script:
+            database.executescript((SQL / f"{script}.sql").read_text())
         for rule in rules:
-            outcome.append(rule())
+            outcome.append(rule(database))
             advance(1)
     return outcome
 
@@ -111,12 +126,16 @@ def require_passed(checks: list[Check]) -> None:
     raise BuildRejected("\n".join(lines))
 
 
-def _rule(database: sqlite3.Connection, path: Path, bounds: Bounds) -> Callable[[], Check]:
+def _reads_lists(path: Path) -> bool:
+    return "from lists" in path.read_text()
+
+
+def _rule(path: Path, bounds: Bounds) -> Rule:
     sql = path.read_text()
     head = [line[3:] for line in sql.splitlines() if line.startswith("-- ")]
     about, advice = head[0].replace(":neighbours", str(bounds.neighbours)), " ".join(head[1:])
 
-    def run() -> Check:
+    def run(database: sqlite3.Connection) -> Check:
         values = {"neighbours": bounds.neighbours} if ":neighbours" in sql else {}
         cursor = database.execute(sql, values)
         names = [column[0] for column in cursor.description]
