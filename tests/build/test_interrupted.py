@@ -221,7 +221,7 @@ def test_a_failed_build_on_a_failing_disk_leaves_no_half_made_files(build, golde
             stages.ingest(begun, Progress(bars=False))
             stages.recommend(begun, Progress(bars=False))
 
-    with pytest.raises(SegueError, match="models.*\n.*is untouched"):
+    with pytest.raises(SegueError, match=r"models.*\n.*is untouched"):
         build_with_a_file_in_the_place_of_a_folder()
     assert [path.name for path in (tmp_path / "builds").iterdir()] == [served.name]
     assert not plan.home.pending_warehouse.exists()
