@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO, cast
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from warehouse.errors import InputError
 from warehouse.formats import Format, recognised
@@ -30,7 +32,7 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 MALFORMED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 OPEN_QUOTE = "a quote is opened and not closed"
 SURROGATE = re.compile("[\ud800-\udfff]")
-UNREADABLE = (OSError, EOFError, zlib.error, pl.exceptions.PolarsError)
+UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,12 @@ def _ending(path: Path) -> str:
 
 def _parquet_format(path: Path) -> tuple[Format, tuple[str, ...]]:
     """Return a Parquet file's format; a typed list of artists is read as one, whatever it is."""
-    schema = _scanned(path).collect_schema()
-    kind = recognised(tuple(schema), str(path))
-    if isinstance(schema[kind.columns["artists"]], pl.List | pl.Array):
+    schema = pq.read_schema(path)
+    kind = recognised(schema.names, str(path))
+    artists = schema.field(kind.columns["artists"]).type
+    if pa.types.is_list(artists) or pa.types.is_large_list(artists):
         kind = replace(kind, artists="python list")
-    return kind, tuple(schema)
+    return kind, tuple(schema.names)
 
 
 def _csv_header(path: Path) -> tuple[str, ...]:
@@ -186,7 +189,7 @@ def _refuse_wrong_compression(path: Path) -> None:
 def _has_rows(path: Path) -> bool:
     """Whether anything but blank lines stands below the header; stops at the first that does."""
     if _ending(path) == ".parquet":
-        return bool(_scanned(path).select(pl.len()).collect().item())
+        return bool(pq.read_metadata(path).num_rows)
     with _stream(path) as stream:
         stream.readline()
         return any(line.strip() for line in stream)
@@ -196,10 +199,6 @@ def _stream(path: Path) -> IO[bytes]:
     if _ending(path) == ".csv.gz":
         return cast(IO[bytes], gzip.open(path, "rb"))
     return path.open("rb")
-
-
-def _scanned(path: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(path, glob=False)
 
 
 def _cause(error: Exception) -> str:
@@ -401,20 +400,23 @@ def _joined(genres: list[pl.Expr]) -> pl.Expr:
 
 
 def _parquet_batches(source: Source) -> Iterator[Batch]:
-    """Read a Parquet file a slice at a time; ``line`` is the row number, the header being 1."""
-    lazy = _scanned(source.path)
-    total = lazy.select(pl.len()).collect().item()
+    """Read a Parquet file a slice at a time; ``line`` is the row number, the header being 1.
+
+    Arrow's own reader reports damage that takes the whole process down in Polars'.
+    """
     used = [*source.format.columns.values(), *source.format.genres]
     names = [name for name in source.header if name in used]
-    dtypes = lazy.collect_schema()
-    for offset in range(0, total, PARQUET_ROWS):
-        part = lazy.slice(offset, PARQUET_ROWS).select(
-            *(_text(name, dtypes[name], source.format).alias(name) for name in names)
-        )
-        rows = part.collect().with_columns(
-            line=pl.int_range(pl.len(), dtype=pl.Int64) + offset + 2,
+    line = 2
+    for part in pq.ParquetFile(source.path).iter_batches(PARQUET_ROWS, columns=names):
+        part.validate(full=True)
+        typed = cast(pl.DataFrame, pl.from_arrow(part))
+        rows = typed.select(
+            _text(name, typed.schema[name], source.format).alias(name) for name in names
+        ).with_columns(
+            line=pl.int_range(pl.len(), dtype=pl.Int64) + line,
             row=pl.struct(names).struct.json_encode(),
         )
+        line += rows.height
         ordered = rows.rename({name: str(source.header.index(name)) for name in names})
         yield Batch(_named(ordered, source), pl.DataFrame(schema=MALFORMED_SCHEMA))
 
@@ -422,7 +424,7 @@ def _parquet_batches(source: Source) -> Iterator[Batch]:
 def _text(name: str, dtype: pl.DataType, kind: Format) -> pl.Expr:
     """Write a typed column as the text that the same format would hold in a CSV file."""
     column = pl.col(name)
-    if not isinstance(dtype, pl.List | pl.Array):
+    if not isinstance(dtype, pl.List):
         return column.cast(pl.String)
     values = column.cast(pl.List(pl.String))
     if name != kind.columns["artists"]:
