@@ -156,8 +156,8 @@ def begin(plan: Plan) -> Plan:
     return replace(plan, folder=release.new_build(plan.home, datetime.now(UTC), plan.build_id))
 
 
-def read_tracks(plan: Plan, progress: Progress) -> dict[str, int]:
-    """Read and clean every file into a new warehouse; return what was odd, by rule.
+def read_tracks(plan: Plan, progress: Progress) -> None:
+    """Read and clean every file into a new warehouse.
 
     Raises:
         InputError: a file is damaged, holds no rows, or has too many bad ones.
@@ -176,7 +176,7 @@ def read_tracks(plan: Plan, progress: Progress) -> dict[str, int]:
                 warehouse.append(contracts.FILES, _one_row(contracts.FILES, row))
         _require_unchanged(plan)
         _require_usable(warehouse, plan.settings.max_rejected_share)
-    return dict(oddities)
+        warehouse.append(contracts.ODDITIES, cleaning.oddity_rows(oddities))
 
 
 def _clean_into(
@@ -223,8 +223,9 @@ def _require_usable(warehouse: store.Warehouse, max_rejected_share: float) -> No
 
 
 def _too_many(file: dict[str, Any], rejected: pl.DataFrame) -> str:
-    reasons = Counter(rejected.filter(pl.col("source") == file["source"])["reason"])
-    shown = [f"  {count} x {reason}" for reason, count in reasons.most_common(COMMON_REASONS)]
+    reasons = rejected.filter(pl.col("source") == file["source"])["reason"]
+    kinds = Counter(reasons.str.replace_all("'[^']*' ", ""))  # whatever the value was
+    shown = [f"  {count:,} x {kind}" for kind, count in kinds.most_common(COMMON_REASONS)]
     share = file["rejected"] / file["rows_read"]
     head = (
         f"{file['source']}: {file['rejected']:,} of {file['rows_read']:,} rows ({share:.1%}) "

@@ -5,10 +5,12 @@ Nothing is dropped: each row leaves as one reading or as one rejected row with e
 
 import ast
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
+from warehouse import contracts
 from warehouse.contracts import GENRE_READINGS, MEASUREMENTS, READINGS, Column
 
 REJECTED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
@@ -134,6 +136,15 @@ def cleaned(rows: pl.DataFrame, source: str, file: int, artists: str) -> Cleaned
         rejected=bad.select("line", _reasons(faults), "row"),
         oddities={name: count or 0 for name, count in odd.row(0, named=True).items()},
     )
+
+
+def oddity_rows(counts: Mapping[str, int]) -> pl.DataFrame:
+    """Lay out every rule of ``ODDITIES`` with how many rows it met, as the contract orders."""
+    rows = [
+        (rule.name, rule.reason, ", ".join(rule.emptied), counts.get(rule.name, 0))
+        for rule in ODDITIES
+    ]
+    return pl.DataFrame(rows, schema=contracts.ODDITIES.schema, orient="row").sort("oddity")
 
 
 def _with_all_columns(rows: pl.DataFrame) -> pl.DataFrame:

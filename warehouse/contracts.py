@@ -382,6 +382,19 @@ REJECTED_ROWS = Table(
     ),
 )
 
+ODDITIES = Table(
+    name="oddities",
+    about="What was odd in the rows but usable: each rule, why, and how many rows it met.",
+    key=("oddity",),
+    source="transforms/cleaning.py, counted while the files were read.",
+    columns=(
+        Column("oddity", pl.String, "Name of the rule."),
+        Column("reason", pl.String, "What the value stands for."),
+        Column("emptied", pl.String, "Columns that became null; empty where the value is kept."),
+        Column("rows", pl.Int64, "Usable rows that show it.", "rows", low=0),
+    ),
+)
+
 CHECKS = Table(
     name="checks",
     about="The rules that this build was held to before it was published.",
@@ -430,6 +443,7 @@ TABLES = (
     FEATURES,
     SOURCES,
     REJECTED_ROWS,
+    ODDITIES,
     BUILDS,
     CHECKS,
 )
