@@ -1,0 +1,258 @@
+import polars as pl
+import pytest
+
+from transforms.cleaning import cleaned
+from transforms.families import base_title, families, folded, with_families
+from warehouse import sources
+from warehouse.contracts import FAMILIES
+from warehouse.demo import demo_songs
+
+SCHEMA = {
+    **{"song_id": pl.String, "title": pl.String, "artist": pl.String},
+    "duration_ms": pl.Int64,
+}
+USUAL = ("", "Ann", 200_000)
+
+
+def catalogue(*songs):
+    """Make songs of titles, or of title, artist and length; ids count up."""
+    given = [(song,) if isinstance(song, str) else song for song in songs]
+    rows = [(f"s{n}", *song, *USUAL[len(song) :]) for n, song in enumerate(given)]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def kin(*songs):
+    """Say which songs are one family: the first position of each song's family."""
+    ids = with_families(catalogue(*songs))["family_id"].to_list()
+    return [ids.index(family) for family in ids]
+
+
+def same(*songs):
+    return set(kin(*songs)) == {0}
+
+
+def base(title):
+    return pl.select(base_title(pl.lit(title))).item()
+
+
+VERSIONS = [
+    *("Remastered", "Remastered 2009", "2009 Remaster", "2015 Remastered Version", "Live"),
+    *("Live at Wembley", "Live from the BBC / 1969", "Ao Vivo", "En Vivo", "En Directo"),
+    *("Acoustic", "Acoustic Version", "Radio Edit", "Single Version", "Album Version", "Edit"),
+    *("Remix", "David Guetta Remix", "Extended Mix", "Club Mix", "Demo", "Instrumental"),
+    *("Mono", "Stereo", "Alternate Take", "Take 3", "Bonus Track", "Deluxe", "Karaoke"),
+    *("Unplugged", "Re-recorded", "Sped Up", "Slowed + Reverb", "A Cappella", "Explicit"),
+    *("Original Mix", 'From "Grease" Soundtrack', "Single", "Orchestral Version", "Nightcore"),
+]
+
+
+@pytest.mark.parametrize("marker", VERSIONS)
+def test_a_marker_after_a_dash_or_in_brackets_tells_a_version(marker):
+    dashed, round_, square = f"Blue Sky - {marker}", f"Blue Sky ({marker})", f"Blue Sky [{marker}]"
+    assert same("Blue Sky", dashed, round_, square)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("Blue Sky (feat. Bob)", "Blue Sky (ft. Bob)", "Blue Sky (featuring Bob & Cy)"),
+        *(
+            "Blue Sky feat. Bob",
+            "Blue Sky ft. Bob",
+            "Blue Sky featuring Bob",
+            "Blue Sky (with Bob)",
+        ),
+        *("Blue Sky [feat. Bob]", "Blue Sky (feat. Bob) - Live", "Blue Sky (Live) [Remastered]"),
+        *("Blue Sky - Live - Remastered 2009", "Blue Sky (Remix) (feat. Bob)", "BLUE SKY"),
+        *("blue sky", "Blue  Sky", "Blue Sky!", "Blue-Sky", "Blüe Ský", "  Blue Sky", "“Blue Sky”"),
+        *("Blue Sky – Live", "Blue Sky — Live", 'Blue Sky (From "A Film")'),
+    ],
+)
+def test_guests_spelling_and_several_markers_do_not_tell_songs_apart(title):
+    assert same("Blue Sky", title)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("Blue Sky", "Blue Skies"), ("Blue Sky", "Blue"), ("Tears (Part 1)", "Tears (Part 2)")),
+        *(
+            ("Nocturne - No. 1", "Nocturne - No. 2"),
+            ("Alive", "A - Live"),
+            ("Live", "Live and Die"),
+        ),
+        *(("Live Forever", "Forever"), ("Mixed Emotions", "Emotions"), ("Demons", "Demo")),
+        *(("Radio", "Radio Ga Ga"), ("Rehab", "Rehab (Part 2)"), ("Sky (Blue)", "Sky (Red)")),
+        *(
+            ("Delivery", "Deep - Delivery"),
+            ("99 Problems", "98 Problems"),
+            ("夜", "朝"),
+            ("?", "!"),
+        ),
+        *(("Feature", "Feat"), ("Gift of Life", "Gi"), ("With or Without You", "Without You")),
+    ],
+)
+def test_titles_that_only_look_alike_are_two_songs(one, other):
+    assert not same(one, other)
+
+
+def test_a_title_that_is_nothing_but_a_marker_stays_a_title():
+    assert base("Live") == "live"
+    assert base("(Live)") == "(live)"
+    assert base(" - Remix") != ""
+    assert kin("Remix", "Acoustic", "Instrumental") == [0, 1, 2]
+
+
+def test_one_title_by_two_artists_is_two_songs_and_artists_are_folded():
+    assert not same(("Hello", "Ann"), ("Hello", "Bob"))
+    assert same(("Hello", "Beyoncé"), ("Hello", "BEYONCE"))
+    assert same(("Hello", "Ann & Bob"), ("Hello", "Ann and Bob"))
+
+
+def test_text_is_folded_in_every_script():
+    folds = {
+        "ÉCOLE": "ecole",
+        "Ⅳ": "iv",
+        "ﬁn": "fin",
+        "Ψυχή": "ψυχη",
+        "夜": "夜",
+        "A & B": "a  and  b",
+    }
+    for text, expected in folds.items():
+        assert pl.select(folded(pl.lit(text))).item() == expected
+
+
+# ---- titles that do not identify a song
+
+GENERIC = [
+    *("Intro", "Outro", "Interlude", "Untitled", "Skit", "Prelude", "Overture", "Track 1", "IV"),
+    *(
+        "Part 2",
+        "Main Title",
+        "End Credits",
+        "Intro - Live",
+        "Interlude 3",
+        "1",
+        "The Ending",
+        "???",
+    ),
+    *("Symphony No. 5", "Piano Sonata", "Allegro in C Major", "Suite, Op. 3", "BWV 1007"),
+]
+
+
+@pytest.mark.parametrize("title", GENERIC)
+def test_generic_titles_and_works_are_one_only_where_they_last_as_long(title):
+    lengths = [60_000, 61_500, 90_000, 63_000, 150_000]
+    assert kin(*((title, "Ann", ms) for ms in lengths)) == [0, 0, 2, 0, 4]
+
+
+@pytest.mark.parametrize(
+    "title", ["Blue Sky", "Hello", "Suited", "Symphonic", "Majority", "Onward"]
+)
+def test_other_titles_are_one_song_at_any_length(title):
+    assert same((title, "Ann", 60_000), (title, "Ann", 600_000), (title, "Ann", None))
+
+
+def test_a_generic_title_without_a_length_is_no_known_recording():
+    songs = [("Intro", "Ann", ms) for ms in (60_000, None, None, 61_000)]
+    assert kin(*songs) == [0, 1, 2, 0]
+    assert kin(*songs[1:3]) == [0, 1]
+
+
+def test_movements_are_songs_of_their_own():
+    assert not same("Suite: I. Dawn", "Suite: II. Dusk")
+    assert not same("Quartet No. 1: Allegro", "Quartet No. 2: Allegro")
+
+
+def test_a_guest_called_a_quartet_makes_no_work_of_a_song():
+    guest = ("Blue Sky (feat. Dovetal Quartet)", "Ann", 300_000)
+    assert same(("Blue Sky", "Ann", 200_000), guest)
+
+
+@pytest.mark.parametrize("titles", [("!!!", "???"), ("...", "…?"), ("+", "-"), ("🔥", "🎶")])
+def test_titles_of_symbols_alone_are_told_apart(titles):
+    assert not same(*titles)
+    assert same(titles[0], titles[0])
+
+
+# ---- the tables
+
+
+def test_families_keep_the_rows_and_depend_on_no_order():
+    songs = catalogue("Blue Sky", "Intro", "Blue Sky (Live)", ("Intro", "Ann", 5_000), "Red")
+    found = with_families(songs)
+    assert found.drop("family_id").equals(songs)
+    assert found["family_id"].str.contains("^f[0-9a-f]{16}$").all()
+    other = with_families(songs.reverse()).sort("song_id")
+    assert other.equals(found.sort("song_id"))
+
+
+def test_a_family_keeps_its_id_when_other_songs_come_and_go():
+    few = with_families(catalogue("Blue Sky", "Red"))
+    many = with_families(catalogue("Blue Sky", "Red", "Blue Sky (Live)", "Intro", "Green"))
+    assert many["family_id"].to_list()[:2] == few["family_id"].to_list()
+
+
+def test_no_songs_make_no_families():
+    assert with_families(catalogue()).is_empty()
+
+
+def test_the_most_popular_then_earliest_then_first_version_stands_for_a_family():
+    songs = pl.DataFrame(
+        [
+            *(
+                ("a", "f1", 10, 2000),
+                ("b", "f1", 50, 2010),
+                ("c", "f1", 50, 1999),
+                ("d", "f1", 50, 1999),
+            ),
+            *(("e", "f2", None, 1990), ("f", "f2", 0, None), ("g", "f3", None, None)),
+        ],
+        schema={
+            "song_id": pl.String,
+            "family_id": pl.String,
+            "popularity": pl.Int64,
+            "year": pl.Int64,
+        },
+        orient="row",
+    )
+    found = FAMILIES.check(families(songs))
+    assert found.rows() == [("f1", "c", 4), ("f2", "f", 2), ("f3", "g", 1)]
+
+
+# ---- whole catalogues
+
+
+def test_the_demo_catalogue_gives_back_every_version_and_merges_nothing_else():
+    songs = demo_songs().with_columns(artist=pl.col("artists").str.split(";").list.first())
+    found = with_families(songs)
+    family = dict(found.select("song_id", "family_id").iter_rows())
+    pairs = found.filter(pl.col("version_of").is_not_null()).select(
+        "song_id", "version_of", "title"
+    )
+    missed = [title for song, of, title in pairs.iter_rows() if family[song] != family[of]]
+    assert missed == []
+    assert found["family_id"].n_unique() == found["version_of"].is_null().sum()
+
+
+def test_hard_pairs_labelled_by_hand_are_told_well(shared_data):
+    pairs = pl.read_csv(shared_data("version-pairs.csv"))
+    wanted = [*pairs["id_a"], *pairs["id_b"]]
+    family = _families_of(shared_data("spotify-catalogue-327k.csv.gz"), wanted)
+    merged = pl.Series(family[a] == family[b] for a, b in pairs.select("id_a", "id_b").iter_rows())
+    versions = pairs["label"].is_in(["same", "version"])
+    right = (merged & versions).sum()
+    assert right / merged.sum() >= 0.96
+    assert right / versions.sum() >= 0.75
+
+
+def _families_of(path, song_ids):
+    """Find the families of some songs; a song's family depends on its artist's songs alone."""
+    (source,) = sources.opened([path])
+    readings = pl.concat(
+        cleaned(batch.rows, source.name, 0, source.format.artists).readings.select(SCHEMA.keys())
+        for batch in sources.batches(source)
+    )
+    artists = readings.filter(pl.col("song_id").is_in(song_ids)).select("artist").unique()
+    found = with_families(readings.join(artists, on="artist", how="semi"))
+    return dict(found.select("song_id", "family_id").iter_rows())
