@@ -76,14 +76,17 @@ def encoder(measurements: FloatMatrix, weights: Weights) -> Pipeline:
     """Fit the pipeline.
 
     A column that is unknown for every song, or the same for all, carries no information and
-    becomes 0 throughout.
+    becomes 0 throughout, for songs to come as well.
 
     Args:
         measurements: shape ``(n_songs, len(COMPARED))``, columns in the order of ``COMPARED``.
         weights: one for each block.
     """
-    songs = len(measurements)
-    steps = [(f"{b.name} {b.outputs[0]}", _steps(b, weights, songs), _positions(b)) for b in BLOCKS]
+    steps = []
+    for block in BLOCKS:
+        positions = [COMPARED.index(name) for name in block.inputs]
+        shaped = _steps(block, weights, measurements[:, positions])
+        steps.append((f"{block.name} {block.outputs[0]}", shaped, positions))
     return make_pipeline(ColumnTransformer(steps)).fit(measurements)
 
 
@@ -116,13 +119,11 @@ def recipe(vectors: FloatMatrix, weights: Weights) -> dict[str, list[str] | NDAr
     }
 
 
-def _positions(block: Block) -> list[int]:
-    return [COMPARED.index(name) for name in block.inputs]
-
-
-def _steps(block: Block, weights: Weights, songs: int) -> Pipeline:
+def _steps(block: Block, weights: Weights, measured: FloatMatrix) -> Pipeline:
     """Compose a block's own transform with the clip and the weight that all blocks share."""
-    weight = FunctionTransformer(_weighted, kw_args={"weight": weights.of(block.name)})
+    values = _circle_of_fifths(measured) if block is HARMONY else measured
+    varies = np.fmax.reduce(values) > np.fmin.reduce(values)
+    weight = FunctionTransformer(_weighted, kw_args={"weight": weights.of(block.name) * varies})
     if block is HARMONY:
         return make_pipeline(FunctionTransformer(_circle_of_fifths), weight)
     known = SimpleImputer(strategy="median", keep_empty_features=True)
@@ -131,7 +132,7 @@ def _steps(block: Block, weights: Weights, songs: int) -> Pipeline:
     if block is TEMPO:
         shape = [FunctionTransformer(np.log2), known]
     elif block in (SOUND, DURATION):
-        shape = [known, _normal_quantiles(songs)]
+        shape = [known, _normal_quantiles(len(measured))]
     return make_pipeline(*shape, StandardScaler(), clip, weight)
 
 
@@ -144,7 +145,7 @@ def _normal_quantiles(songs: int) -> QuantileTransformer:
     )
 
 
-def _weighted(values: FloatMatrix, weight: float) -> FloatMatrix:
+def _weighted(values: FloatMatrix, weight: FloatMatrix) -> FloatMatrix:
     return values * weight
 
 
