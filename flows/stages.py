@@ -8,6 +8,7 @@ import json
 import logging
 import sqlite3
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -305,15 +306,24 @@ def _numbered(values: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def write_build(plan: Plan, progress: Progress) -> None:
-    """Write the SQLite file; the checks come later, as they are run on it."""
+    """Write the SQLite file and, beside it, the twins; the checks come later, being run on it."""
     target = plan.build / DATABASE
     target.unlink(missing_ok=True)
     with (
         store.opened(plan.home.pending_warehouse) as warehouse,
         progress.stage("written", unit="rows") as advance,
+        ThreadPoolExecutor(max_workers=1) as beside,
     ):
         warehouse.replace(contracts.BUILDS, _history(plan, warehouse))
+        twins = beside.submit(_write_twins, plan)
         export.bake(warehouse, target, advance)
+        twins.result()
+
+
+def _write_twins(plan: Plan) -> None:
+    with store.opened(plan.home.pending_warehouse) as warehouse:
+        tables = [table for table in contracts.TABLES if table is not contracts.CHECKS]
+        export.write_twins(warehouse, plan.build, tables)
 
 
 def _history(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
@@ -382,7 +392,8 @@ def check_build(plan: Plan, progress: Progress) -> int:
         progress.stage("twinned", unit="tables") as advance,
     ):
         warehouse.replace(contracts.CHECKS, gates.as_frame(checks))
-        export.write_parquet(warehouse, plan.build)
+        export.write_twins(warehouse, plan.build, [contracts.CHECKS])
+        export.describe_twins(plan.build)
         advance(len(contracts.TABLES))
     return len(checks)
 

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 import polars as pl
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from warehouse.contracts import RECOMMENDATIONS
@@ -16,7 +17,7 @@ from warehouse.contracts import RECOMMENDATIONS
 FloatMatrix = NDArray[np.float64]
 IndexMatrix = NDArray[np.int64]
 
-CHUNK_SONGS = 25_000
+CHUNK_SONGS = 20_000
 SAMPLED_PAIRS = 20_000
 CLOSE = 0.2
 NAMED_FEATURES = 3
@@ -76,17 +77,21 @@ def recommendation_rows(
     numbered = songs.select("song_id").with_row_index("song")
     tags = genres.join(numbered, on="song_id").select("song", "genre")
     tags = tags.join(tags.group_by("genre").len("songs"), on="genre")
-    for start in range(0, len(indices), CHUNK_SONGS):
+
+    def rows(start: int) -> pl.DataFrame:
         pairs = _pairs(indices[start : start + CHUNK_SONGS], start)
-        reasons = _reasons(pairs, songs, tags, space, typical)
-        yield pairs.select(
+        distance = pl.lit(_listed(distances, indices, start))
+        return pairs.select(
             song_id=songs["song_id"].gather(pairs["song"]),
             rank=pl.col("rank"),
             recommended_song_id=songs["song_id"].gather(pairs["other"]),
-            distance=pl.lit(_listed(distances, indices, start)),
-            similarity=1 / (1 + pl.lit(_listed(distances, indices, start))),
-            reason=pl.lit(reasons),
+            distance=distance,
+            similarity=1 / (1 + distance),
+            reason=pl.lit(_reasons(pairs, songs, tags, space, typical)),
         ).select(RECOMMENDATIONS.schema.keys())
+
+    jobs = Parallel(n_jobs=-1, backend="threading", return_as="generator")
+    yield from jobs(delayed(rows)(start) for start in range(0, len(indices), CHUNK_SONGS))
 
 
 def _pairs(indices: IndexMatrix, first: int) -> pl.DataFrame:

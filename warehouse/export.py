@@ -61,14 +61,21 @@ def add_checks(target: Path, checks: pl.DataFrame) -> None:
         database.commit()
 
 
-def write_parquet(warehouse: Warehouse, folder: Path, tables: Iterable[Table] = TABLES) -> None:
-    """Write each table to ``folder/parquet/<table>.parquet`` and describe them all.
-
-    ``folder/datapackage.json`` follows the Frictionless Data Package standard.
-    """
+def write_twins(warehouse: Warehouse, folder: Path, tables: Iterable[Table]) -> None:
+    """Write each table to ``folder/parquet/<table>.parquet``, in place of what is there."""
     parquet = folder / "parquet"
-    parquet.mkdir()
-    twins = [_twin(warehouse, table, parquet) for table in tables]
+    parquet.mkdir(exist_ok=True)
+    for table in tables:
+        schema = pl.DataFrame(schema=table.schema).to_arrow().schema
+        path = parquet / f"{table.name}.parquet"
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for frame in warehouse.slices(table):
+                writer.write_table(frame.to_arrow().cast(schema))
+
+
+def describe_twins(folder: Path) -> None:
+    """Describe the Parquet twins in ``folder/datapackage.json``, a Frictionless Data Package."""
+    twins = [_twin(folder, table) for table in TABLES]
     text = json.dumps(datapackage(twins), indent=2, ensure_ascii=False)
     (folder / "datapackage.json").write_text(text + "\n", encoding="utf-8")
 
@@ -90,12 +97,7 @@ def _insert(database: sqlite3.Connection, table: Table, frame: pl.DataFrame) -> 
     database.executemany(f"insert into {quoted(table.name)} values ({slots})", frame.iter_rows())
 
 
-def _twin(warehouse: Warehouse, table: Table, parquet: Path) -> Twin:
-    path = parquet / f"{table.name}.parquet"
-    schema = pl.DataFrame(schema=table.schema).to_arrow().schema
-    rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for frame in warehouse.slices(table):
-            writer.write_table(frame.to_arrow().cast(schema))
-            rows += frame.height
+def _twin(folder: Path, table: Table) -> Twin:
+    path = folder / "parquet" / f"{table.name}.parquet"
+    rows = pq.read_metadata(path).num_rows
     return Twin(table, f"parquet/{path.name}", rows, path.stat().st_size, sha256(path))
