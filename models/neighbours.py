@@ -139,7 +139,8 @@ class Neighbours:
         order = np.argsort(bounds, kind="stable")
         found = np.full((len(inside), most), -1, dtype=np.int64)
         far = np.full((len(inside), most), np.inf, dtype=np.float32)
-        scratch = np.empty(len(inside) * BOX_SONGS * NEXT_BOXES, dtype=np.float32)
+        most_boxes = max(FIRST_BOXES, NEXT_BOXES)
+        scratch = np.empty(len(inside) * BOX_SONGS * most_boxes, dtype=np.float32)
         start, stop = 0, FIRST_BOXES
         while start < len(order) and bounds[order[start]] <= far[:, -1].max():
             boxes, rows = self._worth_a_look(order[start:stop], queries, far[:, -1])
@@ -182,12 +183,14 @@ class Neighbours:
         """Bound the error of a squared distance up to ``reach`` in single precision.
 
         A sum of products of length d is off by at most d units of rounding times the sum of the
-        absolute products (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). A point
-        within ``reach`` of a query is at most that much longer than the query.
+        absolute products (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). Here one
+        such sum gives the squared lengths and another, two terms longer, the distance; the points
+        themselves were rounded before. A point within ``reach`` of a query is at most that much
+        longer than the query.
         """
         lengths = 2 * np.sqrt(self._square[inside], dtype=np.float64) + reach
         unit = np.finfo(np.float32).eps / 2
-        return np.asarray((self._single.shape[1] + 4) * unit * lengths**2)
+        return np.asarray((2 * self._single.shape[1] + 6) * unit * lengths**2)
 
 
 def nearest_by_definition(
@@ -254,7 +257,7 @@ def _keep_nearest(
 ) -> None:
     """Merge a block of squared distances into the nearest found so far, in place."""
     most = found.shape[1]
-    if np.isinf(far[rows, -1]).all() and len(columns) > most:
+    if np.isinf(far[rows, 0]).all() and len(columns) > most:
         nearest = np.argpartition(squares, most - 1, axis=1)[:, :most]
         values = np.take_along_axis(squares, nearest, axis=1)
         order = np.argsort(values, axis=1)
