@@ -21,7 +21,10 @@ from warehouse.errors import SegueError
 from warehouse.release import Manifest
 
 RETRY_SECONDS = [2.0, 10.0]
-CHATTER = ("Beginning ", "Finished in state", "Starting temporary", "Stopping temporary")
+CHATTER = (
+    *("Beginning ", "Finished in state", "View at "),
+    *("Starting temporary server", "Stopping temporary server"),
+)
 
 
 def _on_io(_: Any, __: Any, state: State[Any]) -> bool:

@@ -1,42 +1,68 @@
 """Run the refresh every night: a cron line comes in, runs happen until the process is stopped.
 
-Prefect schedules nothing without a server. Unless one is configured (``PREFECT_API_URL``), this
-starts one on this machine and stops it again.
+Prefect schedules nothing without a server. Unless one is configured (``PREFECT_API_URL``), one is
+started on this machine. Server, runner and runs live in one process group below this process and
+end with it, however it ends.
 """
 
-import logging
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from warehouse.errors import SegueError
 
-logger = logging.getLogger(__name__)
-
 START_SECONDS = 90
-STOP_SECONDS = 15
+STOP_SECONDS = 10
 
 
-def serve_nightly(cron: str, options: dict[str, Any], port: int | None = None) -> None:
-    """Serve the deployment ``refresh/nightly``; ends when the process is told to stop.
+def serve_nightly(cron: str, options: dict[str, Any]) -> None:
+    """Serve the deployment ``refresh/nightly`` until told to stop by SIGINT or SIGTERM.
 
     A run that is due while another is going on waits for it; a build of ``segue build`` is kept
-    apart by the home's lock.
+    apart by the home's lock. A run that is going on when the schedule is stopped is ended with
+    it: what was published stays, and the next run clears up.
 
     Args:
         cron: five fields, in UTC.
         options: settings by name, as JSON, that every run is given.
-        port: of the server, where one is started; a free one by default.
     """
-    with _server(port):
+    signal.signal(signal.SIGTERM, _end_well)
+    command = [sys.executable, "-P", "-m", "flows.schedule", cron, json.dumps(options)]
+    process = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+    try:
+        raise SystemExit(process.wait())
+    finally:
+        _end(process)
+
+
+def _end_well(_: int, __: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process as Ctrl-C would and, after a while, its whole group by force."""
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _serve(cron: str, options: dict[str, Any]) -> None:
+    with _server():
         from prefect.types.entrypoint import EntrypointType  # noqa: PLC0415 - after the address is set
 
         from flows.nightly import refresh  # noqa: PLC0415
@@ -52,12 +78,23 @@ def serve_nightly(cron: str, options: dict[str, Any], port: int | None = None) -
         )
 
 
+def _end_with(parent: int) -> None:
+    """End this process group as soon as the process that started it is gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
-def _server(port: int | None) -> Iterator[None]:
+def _server() -> Iterator[None]:
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    port = port or _free_port()
+    port = _free_port()
     command = [sys.executable, "-m", "prefect", "server", "start"]
     where = ["--host", "127.0.0.1", "--port", str(port), "--no-ui"]
     log = Path(os.environ["PREFECT_HOME"]) / "server.log"
@@ -66,13 +103,10 @@ def _server(port: int | None) -> Iterator[None]:
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     try:
         _wait_until_up(process, port, log)
-        logger.info("Prefect's server answers at %s", os.environ["PREFECT_API_URL"])
         yield
     finally:
         process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-        process.kill()
+        process.wait()
 
 
 def _free_port() -> int:
@@ -90,3 +124,15 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> No
         time.sleep(0.5)
     last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
     raise SegueError(f"Prefect's server did not start. {log} ends with:\n{last}")
+
+
+if __name__ == "__main__":
+    _end_with(os.getppid())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    os.environ.setdefault("PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT", "%Y-%m-%d %H:%M:%S")
+    try:
+        _serve(sys.argv[1], json.loads(sys.argv[2]))
+    except SegueError as error:
+        sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(0)
