@@ -24,7 +24,7 @@ from warehouse.describe import DATABASE, query
 
 Row = dict[str, Any]
 
-SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
+SPOTIFY_ID = re.compile(r"[0-7][0-9A-Za-z]{21}")  # 128 bits in base 62
 PITCHES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 SHARES = tuple(c for c in MEASUREMENTS if c.unit == "0 to 1")
 

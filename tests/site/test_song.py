@@ -1,8 +1,12 @@
 import re
+import runpy
+from pathlib import Path
 
 import pytest
 
 from tests.site.conftest import INVENTED
+
+PLUGINS = Path(__file__).parents[2] / "datasette" / "plugins"
 
 
 def test_song_page_shows_the_song_and_its_five_in_order(reader):
@@ -42,6 +46,12 @@ def test_spotify_is_linked_only_where_the_id_is_one_of_theirs(reader):
     href = "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
     assert href in reader.get("/segue/songs/4uLU6hMCjMI75M1A2tKUQC").text
     assert "spotify.com" not in reader.get("/segue/songs/quoted").text
+
+
+def test_an_invented_id_is_not_taken_for_one_of_spotify():
+    spotify_url = runpy.run_path(str(PLUGINS / "songs.py"))["spotify_url"]
+    assert spotify_url("7N42dgm5tFLK9N8MT7fHC7")  # the largest number of 128 bits
+    assert not spotify_url("demoslNLW2gHqPbfZnggrr")
 
 
 def test_song_without_year_or_measurements_has_a_page(reader):
