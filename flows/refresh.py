@@ -5,6 +5,8 @@ What is heavy is imported when it is needed, so that a wrong file is refused at 
 
 import sys
 
+from rich.console import Console
+
 from flows import stages
 from flows.progress import Progress
 from flows.settings import Settings, keep_prefect_private
@@ -42,6 +44,9 @@ def by_prefect(settings: Settings, force: bool) -> tuple[bool, Manifest]:
         return False, served
     terminal = sys.stderr.isatty()
     keep_prefect_private(settings.home, quiet=terminal)
+    if terminal:
+        told = "Starting Prefect, which takes some seconds (--direct does without it) ..."
+        Console(stderr=True, highlight=False).print(told, style="dim")
     from flows import nightly  # noqa: PLC0415 - Prefect takes seconds and reads its environment
 
     options = settings.model_dump(mode="json", exclude_unset=True)
