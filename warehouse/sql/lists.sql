@@ -13,15 +13,26 @@ select
     dense_rank() over (order by artist)
 from songs
 order by song_id;
-create temp table lists as
+create temp table lists (
+    song integer,
+    rank integer,
+    song_id text,
+    recommended_song_id text,
+    own_family integer,
+    family integer,
+    artist integer,
+    primary key (song, rank)
+) without rowid;
+insert into lists
 select
-    recommendations.song_id,
-    recommendations.rank,
-    recommendations.recommended_song_id,
     song.song,
-    song.family as own_family,
+    recommendations.rank,
+    recommendations.song_id,
+    recommendations.recommended_song_id,
+    song.family,
     other.family,
     other.artist
 from recommendations
 join codes as song on song.song_id = recommendations.song_id
-join codes as other on other.song_id = recommendations.recommended_song_id;
+join codes as other on other.song_id = recommendations.recommended_song_id
+order by recommendations.song_id, recommendations.rank;

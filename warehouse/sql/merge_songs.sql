@@ -1,8 +1,14 @@
 -- One row for each song id out of the readings of all files.
 -- The fuller reading wins: the one with more values, a full date counting for more than a year.
 -- Where it has no value, the next fullest gives its own; ties go to the earlier file and line.
--- Its year gives way to a full date of that year.
-with preferred as (
+-- Its year gives way to a full date of that year. An id that was read once needs none of this.
+with repeated as (
+    select song_id
+    from readings
+    group by song_id
+    having count(*) > 1
+),
+preferred as (
     select
         *,
         row_number() over (
@@ -21,6 +27,7 @@ with preferred as (
                 line
         ) as preference
     from readings
+    semi join repeated using (song_id)
 ),
 merged as (
     select
@@ -59,4 +66,8 @@ select
         end as release_date
     )
 from merged
+union all by name
+select * exclude (file, line)
+from readings
+anti join repeated using (song_id)
 order by song_id

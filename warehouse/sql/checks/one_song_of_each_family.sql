@@ -1,7 +1,14 @@
 -- A list holds one song of any family at most.
-with crowded as (
+with suspects as (
+    select song
+    from lists
+    group by song
+    having count(distinct family) < count(*)
+),
+crowded as (
     select song_id, min(recommended_song_id) as one_of_them, count(*) as versions
     from lists
+    where song in (select song from suspects)
     group by song, family
     having count(*) > 1
 )

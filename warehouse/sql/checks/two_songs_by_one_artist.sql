@@ -1,7 +1,14 @@
 -- A list holds two songs by one primary artist at most.
-with crowded as (
+with suspects as (
+    select song
+    from lists
+    group by song
+    having count(*) - count(distinct artist) > 1
+),
+crowded as (
     select song_id, min(recommended_song_id) as one_of_them, count(*) as songs
     from lists
+    where song in (select song from suspects)
     group by song, artist
     having count(*) > 2
 )
