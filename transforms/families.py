@@ -1,14 +1,19 @@
 """Find the versions of each song: songs come in, their family ids and the families come out.
 
 A family is all versions of one song by one artist. Its key is the base title (the title without
-"remaster", "live", "feat." and their like) and the primary artist, both folded. A false merge
-hides a song, a miss shows a twin, so where a title does not identify a song (``Intro``, movements
-of a work) only recordings of the same length are one.
+"remaster", "live", "feat." and their like) and the primary artist, both folded; ``versions`` links
+what has two keys. A false merge hides a song, a miss shows a twin, so where a title does not
+identify a song (``Intro``, movements of a work) only recordings of the same length are one.
 """
 
 import hashlib
 
+import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from transforms import versions
 
 MARKERS = (
     r"remaster[a-z]*|live|ao vivo|en vivo|en directo|dal vivo|in concert|unplugged|"
@@ -20,49 +25,101 @@ MARKERS = (
     r"dub|edition|explicit|clean|stripped|single version|orchestral|medley version|loopable"
 )
 GUESTS = r"feat|ft|featuring|with|con|duet with|part\. esp|participacao"
-EDGE = r"(?-u:\b)"  # of ASCII words: the Unicode one is a hundred times slower
 BRACKET = (
-    rf"[(\[]\s*(?:(?:{GUESTS}){EDGE}[^()\[\]]*|from\s*[\"“'][^()\[\]]*|from the [^()\[\]]*"
-    rf"|[^()\[\]]*{EDGE}(?:{MARKERS}){EDGE}[^()\[\]]*|single)[)\]]"
+    rf"[(\[]\s*(?:(?:{GUESTS}){versions.EDGE}[^()\[\]]*|from\s*[\"“'][^()\[\]]*|from the [^()\[\]]*"
+    rf"|[^()\[\]]*{versions.EDGE}(?:{MARKERS}){versions.EDGE}[^()\[\]]*|single)[)\]]"
 )
-DASH = rf"\s[-–—]\s(?:from\s*[\"“'].*|[^-–—]*{EDGE}(?:{MARKERS}){EDGE}.*|single)$"
-TRAILING_GUEST = rf"\s(?:feat|ft|featuring){EDGE}\.?\s.*$"
+DASH = rf"\s[-–—]\s(?:from\s*[\"“'].*|[^-–—]*{versions.EDGE}(?:{MARKERS}){versions.EDGE}.*|single)$"
+TRAILING_GUEST = rf"\s(?:feat|ft|featuring){versions.EDGE}\.?\s.*$"
 
 GENERIC = (
     r"^(?:the )?(?:intro|introduction|outro|interlude|untitled|skit|prelude|prologue|epilogue|"
     r"overture|opening|ending|finale|theme|main titles?|main theme|end credits|end titles?|"
     r"track|intermission|hidden track|bonus track|silence|instrumental|white noise|part|pt|"
-    r"chapter|kapitel|teil|interludio|introduccion|intermezzo|jam|medley|improvisation)?"
-    r" ?(?:[0-9]+|[ivx]+|one|two|three)?$"
+    r"chapter|kapitel|teil|interludio|introduccion|intermezzo|jam|medley|improvisation)"
+    r"?(?: ?[0-9]{1,2}| ?[ivx]+)?$|^(?:track|part|pt|chapter|kapitel|teil) ?"
+    r"(?:[0-9]+|one|two|three)$"
 )
 WORK = (
-    rf"{EDGE}(?:op|bwv|hwv|kv?|rv|hob|woo|kk|sz|twv|wwv|d|s|l)\.? ?[0-9]|"
-    rf"{EDGE}(?:major|minor|dur|moll){EDGE}|: ?(?:no\. ?[0-9]|[ivxl]+\.? )|"
-    rf"{EDGE}(?:symphony|concerto|sonata|quartet|suite|variations?|fugue){EDGE}"
+    rf"{versions.EDGE}(?:op|bwv|hwv|kv?|rv|hob|woo|kk|sz|twv|wwv|d|s|l)\.? ?[0-9]|"
+    rf"{versions.EDGE}(?:major|minor|dur|moll){versions.EDGE}|: ?(?:no\. ?[0-9]|[ivxl]+\.? )|"
+    rf"{versions.EDGE}(?:symphony|concerto|sonata|quartet|suite|variations?|fugue){versions.EDGE}|"
+    rf"{versions.EDGE}(?:arr|transcr)(?:\.|anged|ibed)"
 )
-SAME_RECORDING_MS = 2_000
+NOBODY = ("traditional", "trad", "anonymous", "unknown", "unknownartist", "variousartists")
 
 
 def with_families(songs: pl.DataFrame) -> pl.DataFrame:
     """Add ``family_id``, a stable hash of what the versions of one song have in common.
 
+    Songs of one key are a family; families between which ``versions`` finds a link are one, and
+    take the first of their keys.
+
     Args:
-        songs: ``song_id``, ``title``, ``artist`` and ``duration_ms``; ``song_id`` unique.
+        songs: ``song_id``, ``title``, ``artist`` and ``duration_ms``; ``song_id`` unique. Where
+            they are there, ``artists`` (a JSON array) and the measurements find more.
 
     Returns:
         The same rows in the same order, ``family_id`` last.
     """
-    keyed = songs.select(
-        "song_id",
-        "duration_ms",
-        base_title(pl.col("title")).alias("base"),
-        _compact(folded(pl.col("artist"))).alias("artist_key"),
-    ).with_columns(title_key=_compact(pl.col("base")), ambiguous=_ambiguous())
-    told_apart = keyed.filter("ambiguous").pipe(_recordings)
-    keys = keyed.join(told_apart, on="song_id", how="left", maintain_order="left").select(
-        pl.concat_str("artist_key", "title_key", pl.col("recording").fill_null(""), separator="\t")
+    keyed = _keyed(songs)
+    first = _first_groups(keyed["group"], versions.links(keyed, _credits(keyed)))
+    keys = keyed.select("group", "group_key").unique("group")
+    named = keys.select(first="group", family_id=_hashed(keys["group_key"]))
+    found = keyed.select("song_id", first=first).join(named, on="first").drop("first")
+    return songs.join(found, on="song_id", how="left", maintain_order="left")
+
+
+def _keyed(songs: pl.DataFrame) -> pl.DataFrame:
+    """Return the songs by ``song_id``, so that no order matters, with their keys and ``group``."""
+    wanted = {"artists": pl.String, **dict.fromkeys(versions.MEASUREMENTS, pl.Float64)}
+    given = {
+        name: (pl.col(name) if name in songs.columns else pl.lit(None)).cast(dtype)
+        for name, dtype in wanted.items()
+    }
+    keyed = (
+        songs.select(
+            *("song_id", "artist", "duration_ms"),
+            **given,
+            base=base_title(pl.col("title")),
+            artist_key=_artist_key(pl.col("artist")),
+        )
+        .sort("song_id")
+        .with_row_index("row")
+        .with_columns(title_key=_compact(pl.col("base")), words=versions.words(pl.col("base")))
+        .with_columns(ambiguous=_ambiguous())
     )
-    return songs.with_columns(family_id=_hashed(keys.to_series()))
+    told_apart = keyed.filter("ambiguous").pipe(_recordings)
+    recording = pl.col("recording").fill_null("")
+    return (
+        keyed.join(told_apart, on="song_id", how="left", maintain_order="left")
+        .with_columns(group_key=pl.concat_str("artist_key", "title_key", recording, separator="\t"))
+        .with_columns(group=pl.col("group_key").rank("dense").cast(pl.Int64) - 1)
+    )
+
+
+def _credits(keyed: pl.DataFrame) -> pl.DataFrame:
+    """Return ``row`` and ``credit`` for each artist that a song credits, once."""
+    named = pl.col("artists").str.json_decode(pl.List(pl.String))
+    alone = pl.concat_list("artist")
+    by = keyed.select("row", credit=pl.coalesce(named, alone)).explode("credit")
+    return by.select("row", credit=_artist_key(pl.col("credit"))).unique(maintain_order=True)
+
+
+def _first_groups(group: pl.Series, links: pl.DataFrame) -> pl.Series:
+    """Return for each row the first group that its own is linked with, directly or through others.
+
+    Args:
+        group: number of each row's group, from 0 in the order of their keys.
+        links: pairs of rows, ``row`` and ``other``.
+    """
+    ends = [group.gather(links[end]).to_numpy() for end in ("row", "other")]
+    size = group.n_unique()
+    graph = coo_array((np.ones(len(ends[0]), dtype=np.int8), tuple(ends)), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    first = np.full(size, size)
+    np.minimum.at(first, component, np.arange(size))
+    return pl.Series("first", first[component])[group]
 
 
 def families(songs: pl.DataFrame) -> pl.DataFrame:
@@ -112,9 +169,13 @@ def _compact(text: pl.Expr) -> pl.Expr:
     return pl.when(bare != "").then(bare).otherwise(text)
 
 
+def _artist_key(artist: pl.Expr) -> pl.Expr:
+    return _compact(folded(artist))
+
+
 def _ambiguous() -> pl.Expr:
-    words = pl.col("base").str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
-    return words.str.contains(GENERIC) | pl.col("base").str.contains(WORK)
+    generic, work = pl.col("words").str.contains(GENERIC), pl.col("base").str.contains(WORK)
+    return generic | work | pl.col("artist_key").is_in(NOBODY)
 
 
 def _recordings(ambiguous: pl.DataFrame) -> pl.DataFrame:
@@ -124,8 +185,8 @@ def _recordings(ambiguous: pl.DataFrame) -> pl.DataFrame:
     """
     key = ["artist_key", "title_key"]
     ordered = ambiguous.sort(*key, "duration_ms", "song_id", nulls_last=True)
-    gap = pl.col("duration_ms").diff().over(key).fill_null(SAME_RECORDING_MS + 1)
-    start = pl.when(gap > SAME_RECORDING_MS).then("duration_ms").forward_fill().over(key)
+    gap = pl.col("duration_ms").diff().over(key).fill_null(versions.SAME_RECORDING_MS + 1)
+    start = pl.when(gap > versions.SAME_RECORDING_MS).then("duration_ms").forward_fill().over(key)
     known = pl.when(pl.col("duration_ms").is_not_null()).then(start.cast(pl.String))
     return ordered.select("song_id", recording=known.fill_null(pl.col("song_id")))
 

@@ -257,9 +257,9 @@ FAMILIES = Table(
     name="families",
     about="All versions of one song by one artist: re-release, remaster, live, edit, acoustic.",
     key=("family_id",),
-    source="Base title and primary artist, both folded; see transforms/families.py.",
+    source="Base title and credited artists; see transforms/families.py and versions.py.",
     columns=(
-        Column("family_id", pl.String, "Stable hash of the base title and the primary artist."),
+        Column("family_id", pl.String, "Stable hash of the first base title and primary artist."),
         Column(
             "song_id",
             pl.String,
