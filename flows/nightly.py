@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
 from flows import stages, summary
+from flows.plan import IO_ERRORS, Plan, begin, held, planned, up_to_date
 from flows.progress import Progress
 from flows.settings import settings
 from warehouse.errors import SegueError
@@ -29,7 +30,7 @@ CHATTER = (
 
 def _on_io(_: Any, __: Any, state: State[Any]) -> bool:
     """Return whether a task failed on a disk or a network mount, where another try may help."""
-    return isinstance(state.result(raise_on_failure=False), stages.IO_ERRORS)
+    return isinstance(state.result(raise_on_failure=False), IO_ERRORS)
 
 
 def _step(function: Any) -> Any:
@@ -49,7 +50,7 @@ def _step(function: Any) -> Any:
     )
 
 
-plan_build = _step(stages.planned)
+plan_build = _step(planned)
 read_tracks = _step(stages.read_tracks)
 merge_songs = _step(stages.merge_songs)
 find_recommendations = _step(stages.find_recommendations)
@@ -64,20 +65,20 @@ def _name_of_stage() -> str:
 
 
 @flow(name="ingest", flow_run_name=_name_of_stage, validate_parameters=False)
-def ingest(plan: stages.Plan, progress: Progress) -> None:
+def ingest(plan: Plan, progress: Progress) -> None:
     """Read the files into the warehouse and make songs of their rows."""
     read_tracks(plan, progress)
     merge_songs(plan, progress)
 
 
 @flow(name="recommend", flow_run_name=_name_of_stage, validate_parameters=False)
-def recommend(plan: stages.Plan, progress: Progress) -> None:
+def recommend(plan: Plan, progress: Progress) -> None:
     """Find what is recommended for every song."""
     find_recommendations(plan, progress)
 
 
 @flow(name="publish", flow_run_name=_name_of_stage, validate_parameters=False)
-def publish(plan: stages.Plan, progress: Progress) -> Manifest:
+def publish(plan: Plan, progress: Progress) -> Manifest:
     """Write the build, check it, and serve it from now on."""
     write_build(plan, progress)
     check_build(plan, progress)
@@ -101,13 +102,13 @@ def refresh(
     """
     keep_log_short()
     plan = plan_build(settings(**(options or {})))
-    with stages.held(plan.home):
-        served = None if force else stages.up_to_date(plan)
+    with held(plan.home):
+        served = None if force else up_to_date(plan)
         if served is not None:
             _name_run(f"refresh {served.name} (nothing new)")
             get_run_logger().info("nothing new: %s is served already", served.name)
             return {"published": False, "manifest": served.to_json()}
-        begun = stages.begin(plan)
+        begun = begin(plan)
         _name_run(f"refresh {begun.build.name}")
         progress = Progress(bars=bars or None)
         ingest(begun, progress)

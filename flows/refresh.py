@@ -8,6 +8,7 @@ import sys
 from rich.console import Console
 
 from flows import stages
+from flows.plan import held, planned, up_to_date
 from flows.progress import Progress
 from flows.settings import Settings, keep_prefect_private
 from warehouse.errors import SegueError
@@ -20,9 +21,9 @@ def directly(settings: Settings, force: bool) -> tuple[bool, Manifest]:
     Returns:
         Whether a build was made, and the manifest of the one that is served.
     """
-    plan = stages.planned(settings)
-    with stages.held(plan.home):
-        served = None if force else stages.up_to_date(plan)
+    plan = planned(settings)
+    with held(plan.home):
+        served = None if force else up_to_date(plan)
         if served is not None:
             return False, served
         return True, stages.refresh(plan, Progress())
@@ -37,9 +38,9 @@ def by_prefect(settings: Settings, force: bool) -> tuple[bool, Manifest]:
     Returns:
         As ``directly``.
     """
-    plan = stages.planned(settings)
-    with stages.held(plan.home):
-        served = None if force else stages.up_to_date(plan)
+    plan = planned(settings)
+    with held(plan.home):
+        served = None if force else up_to_date(plan)
     if served is not None:
         return False, served
     terminal = sys.stderr.isatty()

@@ -1,160 +1,32 @@
-"""The steps of a refresh as plain functions: settings come in, a published build goes out.
+"""The steps of a refresh as plain functions: a plan comes in, a published build goes out.
 
-``Plan`` is all that the steps share; what they make lies on disk between them, in the pending
+The plan is all that the steps share; what they make lies on disk between them, in the pending
 warehouse and in the build's folder, so that any of them can be tried again.
 """
 
 import json
 import logging
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
 import joblib
 import numpy as np
 import polars as pl
 
+from flows.plan import DATABASE, Plan, begin, last_build, stamp
 from flows.progress import Progress, peak_memory_mb
-from flows.settings import Settings
 from models import encoder, ranking
 from transforms import cleaning, families, features, recommendations
-from warehouse import contracts, demo, export, gates, release, sources, store
-from warehouse.errors import InputError, SegueError
-from warehouse.identity import build_id, code_version
+from warehouse import contracts, export, gates, release, sources, store
+from warehouse.errors import InputError
+from warehouse.identity import code_version
 
 logger = logging.getLogger(__name__)
 
-DATABASE = "segue.db"
 COMMON_REASONS = 3
-Stamp = tuple[int, int, int] | None
-# What a full disk or a lost mount looks like from Python, DuckDB and SQLite.
-IO_ERRORS = (OSError, duckdb.OperationalError, duckdb.FatalException, sqlite3.OperationalError)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a build is to be made from and where.
-
-    Args:
-        settings: as the run was asked for.
-        sources: the recognised track files, in the order given.
-        build_id: hash of sources, code and settings.
-        stamps: of each source, before it was hashed.
-        folder: the build's folder; none until it is made.
-        weights: weight of each block of the vectors.
-    """
-
-    settings: Settings
-    sources: tuple[sources.Source, ...]
-    build_id: str
-    stamps: tuple[Stamp, ...]
-    folder: Path | None = None
-    weights: encoder.Weights = field(default_factory=encoder.Weights)
-
-    @property
-    def home(self) -> release.Home:
-        """Where warehouse and builds live."""
-        return release.Home(self.settings.home)
-
-    @property
-    def build(self) -> Path:
-        """The build's folder, once it is made."""
-        if self.folder is None:
-            raise ValueError("the build has no folder yet: call begin")
-        return self.folder
-
-    @property
-    def source_hashes(self) -> dict[str, str]:
-        """File name to SHA-256, in the order given."""
-        return {source.name: source.sha256 for source in self.sources}
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The settings that shape the rows."""
-        return _parameters(self.settings, self.weights)
-
-
-def _parameters(settings: Settings, weights: encoder.Weights) -> dict[str, Any]:
-    names = {"neighbours", "max_rejected_share", "max_variance_share", "row_count_tolerance"}
-    return {**settings.model_dump(mode="json", include=names), "weights": asdict(weights)}
-
-
-def planned(settings: Settings) -> Plan:
-    """Recognise the track files, or write the demo catalogue, and name the build.
-
-    Raises:
-        InputError: a file cannot be used.
-    """
-    tracks = settings.tracks or _demo(settings.home)
-    stamps = tuple(_stamp(path) for path in tracks)
-    found = sources.opened(tracks)
-    hashes = {source.name: source.sha256 for source in found}
-    parameters = _parameters(settings, encoder.Weights())
-    return Plan(settings, tuple(found), build_id(hashes, parameters), stamps)
-
-
-def _stamp(path: Path) -> Stamp:
-    """Return what changes when a file is written or replaced; nothing where there is none."""
-    if not path.is_file():
-        return None
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _demo(home: Path) -> list[Path]:
-    """Write the demo catalogue beside its place and move it there, as another run may read it."""
-    folder = home / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".pending-") as pending:
-        return [path.replace(folder / path.name) for path in demo.write_demo(Path(pending))]
-
-
-def up_to_date(plan: Plan) -> release.Manifest | None:
-    """Return the manifest of the build that is served if it is the one that is planned."""
-    served = last_build(plan.home)
-    if served is None:
-        return None
-    manifest = release.read_manifest(served)
-    return manifest if manifest.build_id == plan.build_id else None
-
-
-def last_build(home: release.Home) -> Path | None:
-    """Return the folder of the build that is served, or none before the first."""
-    return home.current.resolve() if home.current.exists() else None
-
-
-@contextmanager
-def held(home: release.Home) -> Iterator[None]:
-    """Hold the home's lock; where a disk fails, clear what was half made and say so.
-
-    Raises:
-        Busy: another run holds the lock.
-        SegueError: reading or writing failed; says why.
-    """
-    with release.held(home):
-        try:
-            yield
-        except IO_ERRORS as error:
-            with suppress(OSError):
-                release.heal(home)
-            raise SegueError(
-                f"Could not read or write: {error}\nNothing was published; what was published "
-                f"before is untouched. Is the disk of {home.root} full, or taken away?"
-            ) from error
-
-
-def begin(plan: Plan) -> Plan:
-    """Clear what an interrupted run left and make the build's folder; the lock is held."""
-    release.heal(plan.home)
-    return replace(plan, folder=release.new_build(plan.home, datetime.now(UTC), plan.build_id))
 
 
 def read_tracks(plan: Plan, progress: Progress) -> None:
@@ -199,7 +71,7 @@ def _one_row(table: contracts.Table, row: tuple[Any, ...]) -> pl.DataFrame:
 
 def _require_unchanged(plan: Plan) -> None:
     """Stop where a file was written to since it was hashed: rows and hash would not belong."""
-    now = [_stamp(source.path) for source in plan.sources]
+    now = [stamp(source.path) for source in plan.sources]
     pairs = zip(plan.sources, plan.stamps, now, strict=True)
     changed = [str(source.path) for source, before, after in pairs if before != after]
     if changed:

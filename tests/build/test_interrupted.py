@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows import stages
+from flows.plan import begin, held, planned
 from flows.progress import Progress
 from flows.settings import settings
 from warehouse.errors import InputError, SegueError
@@ -29,6 +30,7 @@ import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
 from flows import stages
+from flows.plan import held, planned
 from flows.progress import Progress
 from flows.settings import settings
 
@@ -43,8 +45,8 @@ class Doomed(Progress):
             yield last_words
 
 home, tracks = Path(sys.argv[2]), (Path(sys.argv[3]),)
-plan = stages.planned(settings(home=home, tracks=tracks, neighbours=2))
-with stages.held(plan.home):
+plan = planned(settings(home=home, tracks=tracks, neighbours=2))
+with held(plan.home):
     stages.refresh(plan, Doomed())
 """
 
@@ -197,7 +199,7 @@ def test_a_file_that_is_cut_short_while_being_read_stops_the_build(
 @pytest.mark.parametrize("change", ["longer", "replaced", "gone"])
 def test_a_file_that_changes_after_it_was_hashed_stops_the_build(golden, tmp_path, change):
     tracks = Path(shutil.copy(golden / "tracks.csv", tmp_path / "tracks.csv"))
-    plan = stages.planned(settings(home=tmp_path / "var", tracks=[tracks], neighbours=3))
+    plan = planned(settings(home=tmp_path / "var", tracks=[tracks], neighbours=3))
     if change == "longer":
         with tracks.open("a") as file:
             file.write("\n")
@@ -205,18 +207,18 @@ def test_a_file_that_changes_after_it_was_hashed_stops_the_build(golden, tmp_pat
         shutil.copy(golden / "tracks.csv", tmp_path / "other.csv").replace(tracks)
     else:
         tracks.unlink()
-    with stages.held(plan.home), pytest.raises(InputError, match=r"tracks\.csv: (changed|could)"):
+    with held(plan.home), pytest.raises(InputError, match=r"tracks\.csv: (changed|could)"):
         stages.refresh(plan, Progress(bars=False))
     assert not plan.home.current.exists()
 
 
 def test_a_failed_build_on_a_failing_disk_leaves_no_half_made_files(build, golden, tmp_path):
     served = build(tmp_path, golden / "tracks.csv", neighbours=3)
-    plan = stages.planned(settings(home=tmp_path, tracks=[golden / "tracks.csv"], neighbours=2))
+    plan = planned(settings(home=tmp_path, tracks=[golden / "tracks.csv"], neighbours=2))
 
     def build_with_a_file_in_the_place_of_a_folder():
-        with stages.held(plan.home):
-            begun = stages.begin(plan)
+        with held(plan.home):
+            begun = begin(plan)
             (begun.build / "models").write_text("not a folder")
             stages.ingest(begun, Progress(bars=False))
             stages.recommend(begun, Progress(bars=False))
