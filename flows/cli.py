@@ -173,10 +173,11 @@ def status(home: Home = None) -> None:
     """Say which build is served, how old it is and what it holds."""
     from flows import summary
     from warehouse import release
+    from warehouse.manifest import read_manifest
 
     with _told():
         chosen = _settings(home=home)
-        manifest = release.read_manifest(release.published(_home(chosen)))
+        manifest = read_manifest(release.published(_home(chosen)))
         out.print(f"{summary.age(manifest, datetime.now(UTC))}, {manifest.published_at}")
         out.print(summary.text(manifest, _home(chosen)))
 

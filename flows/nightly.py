@@ -19,7 +19,7 @@ from flows.plan import IO_ERRORS, Plan, begin, held, planned, up_to_date
 from flows.progress import Progress
 from flows.settings import settings
 from warehouse.errors import SegueError
-from warehouse.release import Manifest
+from warehouse.manifest import Manifest
 
 RETRY_SECONDS = [2.0, 10.0]
 CHATTER = (

@@ -16,6 +16,7 @@ from models import encoder
 from warehouse import demo, release, sources
 from warehouse.errors import SegueError
 from warehouse.identity import build_id
+from warehouse.manifest import Manifest, read_manifest
 
 DATABASE = "segue.db"
 Stamp = tuple[int, int, int] | None
@@ -101,12 +102,12 @@ def _demo(home: Path) -> list[Path]:
         return [path.replace(folder / path.name) for path in demo.write_demo(Path(pending))]
 
 
-def up_to_date(plan: Plan) -> release.Manifest | None:
+def up_to_date(plan: Plan) -> Manifest | None:
     """Return the manifest of the build that is served if it is the one that is planned."""
     served = last_build(plan.home)
     if served is None:
         return None
-    manifest = release.read_manifest(served)
+    manifest = read_manifest(served)
     return manifest if manifest.build_id == plan.build_id else None
 
 

@@ -12,7 +12,7 @@ from flows.plan import held, planned, up_to_date
 from flows.progress import Progress
 from flows.settings import Settings, keep_prefect_private
 from warehouse.errors import SegueError
-from warehouse.release import Manifest
+from warehouse.manifest import Manifest
 
 
 def directly(settings: Settings, force: bool) -> tuple[bool, Manifest]:

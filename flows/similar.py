@@ -12,9 +12,10 @@ import polars as pl
 
 from models import encoder, neighbours, ranking
 from transforms import families, features
-from warehouse import contracts, export, release
+from warehouse import contracts, export
 from warehouse.describe import query
 from warehouse.errors import InputError
+from warehouse.manifest import load_model
 
 DATABASE = "segue.db"
 KNOWN_TITLES = 5
@@ -99,8 +100,8 @@ def matched(build: Path, song: Mapping[str, Any], k: int) -> list[Match]:
         InputError: an unknown name or a value outside its contract; says all of them.
     """
     query_row = _one_song(song)
-    pipeline = release.load_model(build, "encoder")
-    vectors = np.asarray(release.load_model(build, "vectors"))
+    pipeline = load_model(build, "encoder")
+    vectors = np.asarray(load_model(build, "vectors"))
     query_vector = encoder.encoded(pipeline, features.measurements(query_row))
     songs = _songs(build).with_columns(by=families.folded(pl.col("artist")))
     rows, distances = _nearest(vectors, query_vector, songs, _family(songs, query_row), k)

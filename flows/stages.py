@@ -23,6 +23,7 @@ from transforms import cleaning, families, features, recommendations
 from warehouse import contracts, export, gates, release, sources, store
 from warehouse.errors import InputError
 from warehouse.identity import code_version
+from warehouse.manifest import Manifest, file_facts, read_manifest, sha256, write_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +222,7 @@ def _history(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
     )
 
 
-def _build_row(manifest: release.Manifest) -> tuple[Any, ...]:
+def _build_row(manifest: Manifest) -> tuple[Any, ...]:
     counts = manifest.counts
     return (
         manifest.build_id,
@@ -280,20 +281,20 @@ def _comparable(plan: Plan) -> Path | None:
     if served is None:
         return None
     if plan.settings.tracks and demo_file.is_file():
-        before = release.read_manifest(served).sources
-        if list(before.values()) == [release.sha256(demo_file)]:
+        before = read_manifest(served).sources
+        if list(before.values()) == [sha256(demo_file)]:
             return None
     return served / DATABASE
 
 
-def publish_build(plan: Plan, progress: Progress) -> release.Manifest:
+def publish_build(plan: Plan, progress: Progress) -> Manifest:
     """Write the manifest, put the warehouse in place and serve the build from now on."""
     with progress.stage("published", unit="files") as advance:
         with store.opened(plan.home.pending_warehouse) as warehouse:
             counts = {t.name: warehouse.count(t) for t in contracts.TABLES}
         counts["rejected"] = counts["rejected_rows"]
-        files = release.file_facts(plan.build)
-        manifest = release.Manifest(
+        files = file_facts(plan.build)
+        manifest = Manifest(
             build_id=plan.build_id,
             name=plan.build.name,
             published_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -305,7 +306,7 @@ def publish_build(plan: Plan, progress: Progress) -> release.Manifest:
             peak_memory_mb=round(peak_memory_mb(), 1),
             files=files,
         )
-        release.write_manifest(plan.build, manifest)
+        write_manifest(plan.build, manifest)
         plan.home.pending_warehouse.replace(plan.home.warehouse)
         release.promote(plan.home, plan.build.name)
         release.prune(plan.home, plan.settings.keep)
@@ -324,14 +325,14 @@ def recommend(plan: Plan, progress: Progress) -> None:
     find_recommendations(plan, progress)
 
 
-def publish(plan: Plan, progress: Progress) -> release.Manifest:
+def publish(plan: Plan, progress: Progress) -> Manifest:
     """Write the build, check it, and serve it from now on."""
     write_build(plan, progress)
     check_build(plan, progress)
     return publish_build(plan, progress)
 
 
-def refresh(plan: Plan, progress: Progress) -> release.Manifest:
+def refresh(plan: Plan, progress: Progress) -> Manifest:
     """Make and publish the planned build; the caller holds the lock."""
     begun = begin(plan)
     ingest(begun, progress)

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from warehouse.release import Home, Manifest
+from warehouse.manifest import Manifest
+from warehouse.release import Home
 
 
 def text(manifest: Manifest, home: Home) -> str:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from warehouse.describe import GENERATED
-from warehouse.release import sha256
+from warehouse.manifest import sha256
 
 TOP = Path(__file__).parent.parent
 TRACKS = Path(__file__).parent / "build" / "golden" / "tracks.csv"

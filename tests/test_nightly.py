@@ -12,7 +12,8 @@ import pytest
 
 from flows.refresh import directly
 from flows.settings import settings
-from warehouse.release import Home, held, published, read_manifest
+from warehouse.manifest import read_manifest
+from warehouse.release import Home, held, published
 
 TRACKS = Path(__file__).parent / "build" / "golden" / "tracks.csv"
 SEGUE = Path(sys.executable).with_name("segue")

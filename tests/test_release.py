@@ -13,23 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.errors import Busy, InputError, NothingPublished
-from warehouse.release import (
+from warehouse.manifest import (
     DamagedBuild,
-    Home,
     Manifest,
+    file_facts,
+    load_model,
+    read_manifest,
+    write_manifest,
+)
+from warehouse.release import (
+    Home,
     build_name,
     builds,
     expired,
-    file_facts,
     heal,
     held,
-    load_model,
     new_build,
     promote,
     prune,
     published,
-    read_manifest,
-    write_manifest,
 )
 
 NOW = datetime(2026, 11, 21, 3, 0, 0, 123456, tzinfo=UTC)

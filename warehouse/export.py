@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from warehouse.contracts import CHECKS, TABLES, VIEWS, Table
 from warehouse.ddl import column_list, create_indexes, create_sqlite, quoted
 from warehouse.describe import Twin, datapackage
-from warehouse.release import sha256
+from warehouse.manifest import sha256
 from warehouse.store import SQL, Warehouse
 
 Advance = Callable[[int], None]

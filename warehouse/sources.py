@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from warehouse.errors import InputError
 from warehouse.formats import Format, recognised
-from warehouse.release import sha256
+from warehouse.manifest import sha256
 
 BLOCK_BYTES = 8 * 2**20
 HEADER_BYTES = 2**20

@@ -11,7 +11,8 @@ import pytest
 
 from flows.refresh import directly
 from flows.settings import settings
-from warehouse.release import Home, published, sha256
+from warehouse.manifest import sha256
+from warehouse.release import Home, published
 
 Build = Callable[..., Path]
 

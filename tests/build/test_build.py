@@ -21,7 +21,8 @@ from flows.settings import settings
 from flows.similar import recommended
 from models import encoder
 from warehouse.contracts import TABLES
-from warehouse.release import Home, load_model, published, read_manifest, sha256
+from warehouse.manifest import load_model, read_manifest, sha256
+from warehouse.release import Home, published
 
 TOP = Path(__file__).parents[2]
 KEYS = dict(enumerate(["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"]))

@@ -16,7 +16,8 @@ from flows.plan import begin, held, planned
 from flows.progress import Progress
 from flows.settings import settings
 from warehouse.errors import InputError, SegueError
-from warehouse.release import Home, builds, published, read_manifest
+from warehouse.manifest import read_manifest
+from warehouse.release import Home, builds, published
 
 SEGUE = Path(sys.executable).with_name("segue")
 STAGES = (

@@ -1,0 +1,182 @@
+"""What a build is: its manifest is written last, and says by hash what every file should be.
+
+A folder comes in, facts about it go out. Models are loaded only where the manifest knows them.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypedDict
+
+import joblib
+
+from warehouse.errors import SegueError
+
+MANIFEST = "manifest.json"
+
+
+class DamagedBuild(SegueError):
+    """A build is not as its manifest says: build again or roll back to another."""
+
+
+class FileFacts(TypedDict):
+    """What the manifest says of one file."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a build is: made from what, how, how long it took and which files it consists of.
+
+    Args:
+        build_id: hash of sources, code and settings.
+        name: name of the build's folder.
+        published_at: UTC, ISO 8601.
+        parameters: the settings that shape the rows.
+        sources: file name to SHA-256.
+        counts: songs, recommendations, rejected, families and the like.
+        seconds: stage to duration.
+        files: path relative to the build to its hash and size.
+    """
+
+    build_id: str
+    name: str
+    published_at: str
+    code_version: str
+    parameters: dict[str, Any]
+    sources: dict[str, str]
+    counts: dict[str, int]
+    seconds: dict[str, float]
+    peak_memory_mb: float
+    files: dict[str, FileFacts]
+
+    def to_json(self) -> str:
+        """Return the manifest as JSON, stages in the order in which they ran."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Return the manifest that ``to_json`` wrote; fields it does not know are left out.
+
+        Raises:
+            DamagedBuild: the text is not JSON, or fields are missing or of another kind.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise DamagedBuild(f"expected JSON, got: {error}") from error
+        breaches = _manifest_breaches(values)
+        if breaches:
+            raise DamagedBuild("; ".join(breaches))
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+def _manifest_breaches(values: object) -> list[str]:
+    if not isinstance(values, dict):
+        return [f"expected an object, got {type(values).__name__}"]
+    kinds: dict[str, tuple[type, ...]] = {
+        "parameters": (dict,),
+        "sources": (dict,),
+        "counts": (dict,),
+        "seconds": (dict,),
+        "peak_memory_mb": (int, float),
+        "files": (dict,),
+    }
+    breaches = []
+    for name in (field.name for field in fields(Manifest)):
+        kind = kinds.get(name, (str,))
+        if name not in values:
+            breaches.append(f"{name} is missing")
+        elif not isinstance(values[name], kind):
+            breaches.append(
+                f"{name} is {type(values[name]).__name__}, expected {kind[-1].__name__}"
+            )
+    files = values.get("files")
+    facts = files.values() if isinstance(files, dict) else ()
+    if not all(isinstance(f, dict) and f.keys() >= {"sha256", "bytes"} for f in facts):
+        breaches.append("files has an entry without sha256 or bytes")
+    return breaches
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_facts(build: Path) -> dict[str, FileFacts]:
+    """Return hash and size of every file of a build but its manifest, sorted by path."""
+    paths = sorted(p for p in build.rglob("*") if p.is_file() and p != build / MANIFEST)
+    return {
+        p.relative_to(build).as_posix(): FileFacts(sha256=sha256(p), bytes=p.stat().st_size)
+        for p in paths
+    }
+
+
+def write_manifest(build: Path, manifest: Manifest) -> Path:
+    """Make a build complete: its files reach the disk first, its manifest last and whole."""
+    for path in sorted(build.rglob("*")):
+        flush(path)
+    pending = build / f".{MANIFEST}.pending"
+    pending.write_text(manifest.to_json(), encoding="utf-8")
+    flush(pending)
+    target = pending.replace(build / MANIFEST)
+    flush(build)
+    flush(build.parent)
+    return target
+
+
+def flush(path: Path) -> None:
+    """Wait until a file or a folder has reached the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_manifest(build: Path) -> Manifest:
+    """Return the manifest of a build.
+
+    Raises:
+        DamagedBuild: it is missing or cannot be read; says why and what to do.
+    """
+    path = build / MANIFEST
+    advice = "Build again with segue build --force, or choose another with segue rollback."
+    try:
+        return Manifest.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DamagedBuild(f"Cannot read {path}: {error}. {advice}") from error
+    except DamagedBuild as error:
+        raise DamagedBuild(f"{path} is not a manifest: {error}. {advice}") from error
+
+
+def load_model(build: Path, name: str) -> object:
+    """Return the model in ``models/<name>.joblib``, if it is the one that the build wrote.
+
+    A joblib file runs code when it is loaded, so only a file whose hash stands in the manifest
+    is. The hash is taken from the same open file that is then loaded.
+
+    Raises:
+        DamagedBuild: the file is missing, not in the manifest, or has another hash.
+    """
+    relative = f"models/{name}.joblib"
+    facts = read_manifest(build).files.get(relative)
+    expected = facts["sha256"] if facts else "none in the manifest"
+    try:
+        with (build / relative).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found == expected:
+                file.seek(0)
+                model: object = joblib.load(file)
+                return model
+    except FileNotFoundError:
+        found = "no file"
+    raise DamagedBuild(
+        f"Did not load {build / relative}: expected SHA-256 {expected}, found {found}. "
+        "Choose another build with segue rollback, or build again with segue build --force."
+    )
