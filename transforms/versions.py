@@ -105,6 +105,7 @@ def misspelt(titles: pl.DataFrame) -> pl.DataFrame:
     edits = _scored(pairs, "word", OSA.distance)
     letters = pl.min_horizontal(*(pl.col(c).str.len_chars() for c in ("word", "word_other")))
     begins = pl.col("word").str.head(1) == pl.col("word_other").str.head(1)
+    begins &= pl.col("around").str.len_chars() > 3
     near = pl.when(letters >= 7).then(edits <= 2).when(letters >= 6).then(edits == 1)
     near = near.when(letters >= 4).then((edits == 1) & (begins | (pl.col("length") > 3)))
     return pairs.filter(near.otherwise((edits == 1) & (pl.col("length") > 3)))
