@@ -411,7 +411,7 @@ CHECKS = Table(
 
 BUILDS = Table(
     name="builds",
-    about="This build and the different ones before it, newest last.",
+    about="This build and the different ones before it: order them by published_at.",
     key=("build_id",),
     source="The manifests. The times of this build stand in its manifest alone.",
     columns=(

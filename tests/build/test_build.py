@@ -304,7 +304,9 @@ def test_earlier_builds_are_listed_with_their_times_and_this_one_without(
 ):
     first = build(tmp_path, golden / "tracks.csv", neighbours=3)
     second = build(tmp_path, golden / "tracks.csv", neighbours=2)
-    listed = rows(second, "select build_id, published_at, songs from builds order by rowid")
+    listed = rows(
+        second, "select build_id, published_at, songs from builds order by published_at nulls last"
+    )
     manifests = [read_manifest(folder) for folder in (first, second)]
     assert listed == [
         (manifests[0].build_id, manifests[0].published_at, 12),
