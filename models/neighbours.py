@@ -21,7 +21,7 @@ Advance = Callable[[int], None]
 BOX_SONGS = 512
 FIRST_BOXES = 4
 NEXT_BOXES = 16
-SPARE = 8
+SPARE = 12
 CHUNK_BYTES = 2**26
 
 

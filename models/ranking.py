@@ -40,7 +40,7 @@ def recommended(
     indices = np.full((songs, k), -1, dtype=np.int64)
     distances = np.full((songs, k), np.inf)
     waiting = np.arange(songs)
-    depth = 2 * k + 4
+    depth = k + k // 4 + 5
     while len(waiting) and songs > 1:
         depth = min(depth, songs - 1)
         near, far = search.nearest_others(depth, waiting)
