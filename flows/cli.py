@@ -119,6 +119,7 @@ def serve(
     suggest_facets: Annotated[bool | None, typer.Option(help="Look for facets; slow.")] = None,
 ) -> None:
     """Open the published build as a web site."""
+    from flows.schedule import free_port
     from flows.serve import serve as answer
     from warehouse import release
 
@@ -132,7 +133,7 @@ def serve(
             suggest_facets=suggest_facets,
         )
         folder = release.published(_home(chosen))
-        number = chosen.port or _free_port(chosen.host)
+        number = chosen.port or free_port(chosen.host)
         out.print(f"Serving {folder.name}: open http://{chosen.host}:{number}/ (Ctrl-C stops it)")
         answer(
             folder,
@@ -339,11 +340,3 @@ def _text_of(place: str) -> str:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{place!r} cannot be read: {error}. Expected JSON in UTF-8.") from error
-
-
-def _free_port(host: str) -> int:
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind((host, 0))
-        return int(taken.getsockname()[1])

@@ -18,7 +18,6 @@ from warehouse.errors import SegueError
 from warehouse.identity import build_id
 from warehouse.manifest import Manifest, read_manifest
 
-DATABASE = "segue.db"
 Stamp = tuple[int, int, int] | None
 # What a full disk or a lost mount looks like from Python, DuckDB and SQLite.
 IO_ERRORS = (OSError, duckdb.OperationalError, duckdb.FatalException, sqlite3.OperationalError)

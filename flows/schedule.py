@@ -94,7 +94,7 @@ def _server() -> Iterator[None]:
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "prefect", "server", "start"]
     where = ["--host", "127.0.0.1", "--port", str(port), "--no-ui"]
     log = Path(os.environ["PREFECT_HOME"]) / "server.log"
@@ -109,9 +109,10 @@ def _server() -> Iterator[None]:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((host, 0))
         return int(taken.getsockname()[1])
 
 

@@ -13,6 +13,7 @@ from warehouse.contracts import RECOMMENDATIONS, RECOMMENDED_SONGS
 from warehouse.ddl import quoted
 from warehouse.describe import DATABASE
 from warehouse.errors import NothingPublished
+from warehouse.export import FILE
 
 CONFIGURATION = Path(__file__).parent.parent / "datasette"
 
@@ -35,7 +36,7 @@ def site(
     Raises:
         NothingPublished: the folder holds no ``segue.db``.
     """
-    file = build.resolve() / f"{DATABASE}.db"
+    file = build.resolve() / FILE
     if not file.is_file():
         raise NothingPublished(f"{file} does not exist: run `segue build` first")
     settings = json.loads((CONFIGURATION / "settings.json").read_text(encoding="utf-8"))

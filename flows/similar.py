@@ -17,7 +17,6 @@ from warehouse.describe import query
 from warehouse.errors import InputError
 from warehouse.manifest import load_model
 
-DATABASE = "segue.db"
 KNOWN_TITLES = 5
 
 
@@ -46,7 +45,7 @@ def recommended(build: Path, song: str, k: int | None = None) -> tuple[str, list
     Raises:
         InputError: no song, or several, answer to it, or the build holds fewer than ``k``.
     """
-    with closing(export.opened(build / DATABASE)) as database:
+    with closing(export.opened(build / export.FILE)) as database:
         song_id, label = _named(database, song)
         rows = database.execute(query("song_recommendations"), {"song_id": song_id}).fetchall()
     matches = [Match(*row[4:9], *row[11:]) for row in rows if row[4] is not None]
@@ -150,7 +149,7 @@ def _family(songs: pl.DataFrame, song: pl.DataFrame) -> str:
 
 def _songs(build: Path) -> pl.DataFrame:
     names = ("song_id", "title", "artist", "year", "duration_ms", "family_id")
-    rows = export.rows(build / DATABASE, contracts.SONGS, names)
+    rows = export.rows(build / export.FILE, contracts.SONGS, names)
     schema = {name: contracts.SONGS[name].dtype for name in names}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("song_id")
 

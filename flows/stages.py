@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import polars as pl
 
-from flows.plan import DATABASE, Plan, begin, last_build, stamp
+from flows.plan import Plan, begin, last_build, stamp
 from flows.progress import Progress, peak_memory_mb
 from models import encoder, ranking
 from transforms import cleaning, families, features, recommendations
@@ -180,7 +180,7 @@ def _numbered(values: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def write_build(plan: Plan, progress: Progress) -> None:
     """Write the SQLite file and, beside it, the twins; the checks come later, being run on it."""
-    target = plan.build / DATABASE
+    target = plan.build / export.FILE
     target.unlink(missing_ok=True)
     with (
         store.opened(plan.home.pending_warehouse) as warehouse,
@@ -203,7 +203,7 @@ def _history(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
     """Return this build, without times, after the different ones before it."""
     before = {m.build_id: _build_row(m) for m in release.builds(plan.home)}
     served = last_build(plan.home)
-    known = _earlier(served / DATABASE) if served else {}
+    known = _earlier(served / export.FILE) if served else {}
     rows = {k: row for k, row in {**known, **before}.items() if k != plan.build_id}
     now = (
         plan.build_id,
@@ -257,9 +257,9 @@ def check_build(plan: Plan, progress: Progress) -> int:
     )
     last = _comparable(plan)
     with progress.stage("checked", unit="rules") as advance:
-        checks = gates.checked(plan.build / DATABASE, bounds, last, advance)
+        checks = gates.checked(plan.build / export.FILE, bounds, last, advance)
         gates.require_passed(checks)
-        export.add_checks(plan.build / DATABASE, gates.as_frame(checks))
+        export.add_checks(plan.build / export.FILE, gates.as_frame(checks))
     with (
         store.opened(plan.home.pending_warehouse) as warehouse,
         progress.stage("twinned", unit="tables") as advance,
@@ -284,7 +284,7 @@ def _comparable(plan: Plan) -> Path | None:
         before = read_manifest(served).sources
         if list(before.values()) == [sha256(demo_file)]:
             return None
-    return served / DATABASE
+    return served / export.FILE
 
 
 def publish_build(plan: Plan, progress: Progress) -> Manifest:

@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 
 from warehouse.contracts import CHECKS, TABLES, VIEWS, Table
 from warehouse.ddl import column_list, create_indexes, create_sqlite, quoted
-from warehouse.describe import Twin, datapackage
+from warehouse.describe import DATABASE, Twin, datapackage
 from warehouse.manifest import sha256
 from warehouse.store import SQL, Warehouse
 
 Advance = Callable[[int], None]
+
+FILE = f"{DATABASE}.db"  # in the folder of a build
 
 # The file is made in one go and flushed to disk by the manifest's writer; a run that is
 # interrupted leaves nothing to recover, so SQLite need not keep a journal.
@@ -57,6 +59,7 @@ def add_checks(target: Path, checks: pl.DataFrame) -> None:
     with closing(sqlite3.connect(target)) as database:
         for pragma in PRAGMAS:
             database.execute(f"pragma {pragma}")
+        database.execute(f"delete from {quoted(CHECKS.name)}")  # of a try before this one
         _insert(database, CHECKS, CHECKS.check(checks).sort(CHECKS.key))
         database.commit()
 

@@ -32,9 +32,7 @@ class Warehouse:
             ContractError: the frame breaks the contract; nothing of it is written.
         """
         table.check(frame)
-        self._connection.register("incoming", frame)
-        self._connection.execute(f"insert into {quoted(table.name)} select * from incoming")
-        self._connection.unregister("incoming")
+        self._insert(table, frame)
         return frame.height
 
     def clear(self, table: Table) -> None:
@@ -49,11 +47,8 @@ class Warehouse:
         """
         table.check(frame)
         self.clear(table)
-        return self.append(table, frame)
-
-    def execute(self, name: str) -> None:
-        """Run ``sql/<name>.sql``."""
-        self._connection.execute(_sql(name))
+        self._insert(table, frame)
+        return frame.height
 
     def query(self, name: str) -> pl.DataFrame:
         """Return the rows of ``sql/<name>.sql``."""
@@ -66,19 +61,23 @@ class Warehouse:
 
     def frame(self, table: Table, columns: tuple[str, ...] = ()) -> pl.DataFrame:
         """Return a table, or some of its columns, ordered by its key."""
-        wanted = column_list(columns or tuple(table.schema))
-        sql = f"select {wanted} from {quoted(table.name)} order by {column_list(table.key)}"
-        return cast(pl.DataFrame, self._connection.sql(sql).pl())
+        return cast(pl.DataFrame, self._ordered(table, columns).pl())
 
     def slices(self, table: Table) -> Iterator[pl.DataFrame]:
         """Yield a table ordered by its key, a bounded number of rows at a time."""
-        sql = (
-            f"select {column_list(tuple(table.schema))} from {quoted(table.name)} "
-            f"order by {column_list(table.key)}"
-        )
-        reader = self._connection.sql(sql).to_arrow_reader(SLICE_ROWS)
-        for batch in reader:
+        for batch in self._ordered(table).to_arrow_reader(SLICE_ROWS):
             yield cast(pl.DataFrame, pl.from_arrow(batch))
+
+    def _ordered(self, table: Table, columns: tuple[str, ...] = ()) -> duckdb.DuckDBPyRelation:
+        wanted = column_list(columns or tuple(table.schema))
+        return self._connection.sql(
+            f"select {wanted} from {quoted(table.name)} order by {column_list(table.key)}"
+        )
+
+    def _insert(self, table: Table, frame: pl.DataFrame) -> None:
+        self._connection.register("incoming", frame)
+        self._connection.execute(f"insert into {quoted(table.name)} select * from incoming")
+        self._connection.unregister("incoming")
 
 
 @contextmanager
