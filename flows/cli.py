@@ -271,7 +271,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
         if (folder / "tracks.csv").exists():
             raise InputError(f"{folder / 'tracks.csv'} is there already. Name another folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        for path in write_demo(folder):
+        for path in write_demo(folder).tracks:
             out.print(f"Wrote {path}. Build it: uv run segue build --tracks {path}")
 
 

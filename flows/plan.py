@@ -98,7 +98,8 @@ def _demo(home: Path) -> list[Path]:
     folder = home / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".pending-") as pending:
-        return [path.replace(folder / path.name) for path in demo.write_demo(Path(pending))]
+        tracks = demo.write_demo(Path(pending)).tracks
+        return [path.replace(folder / path.name) for path in tracks]
 
 
 def up_to_date(plan: Plan) -> Manifest | None:

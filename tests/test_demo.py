@@ -5,7 +5,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from warehouse.demo import SCENES, SCHEMA, demo_songs, write_demo
+from warehouse.demo import write_demo
+from warehouse.demo_catalogue import SCENES, SCHEMA, demo_songs
 
 HEADER = (
     "song_id,title,artists,album,release_date,duration_ms,explicit,popularity,danceability,energy,"
@@ -25,7 +26,7 @@ def songs():
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    (path,) = write_demo(tmp_path_factory.mktemp("demo"))
+    (path,) = write_demo(tmp_path_factory.mktemp("demo")).tracks
     return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
 
 
@@ -45,9 +46,9 @@ def versions(songs):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
-    first = write_demo(tmp_path / "a")[0].read_bytes()
-    assert write_demo(tmp_path / "a" / "b")[0].read_bytes() == first
-    assert write_demo(tmp_path / "c", seed=12)[0].read_bytes() != first
+    first = write_demo(tmp_path / "a").tracks[0].read_bytes()
+    assert write_demo(tmp_path / "a" / "b").tracks[0].read_bytes() == first
+    assert write_demo(tmp_path / "c", seed=12).tracks[0].read_bytes() != first
 
 
 def test_the_file_is_in_the_plain_format(rows):
