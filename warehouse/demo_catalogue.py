@@ -372,7 +372,7 @@ def _song(rng: np.random.Generator, artist: Artist, title: str, album: tuple[str
     shares = dict(zip(SHARES, artist.scene.sound, strict=False))
     triple = 0.2 * shares["acousticness"]
     return {
-        "song_id": _song_id(rng),
+        "song_id": new_id(rng),
         "title": title,
         "artists": artist.name,
         "album": album[0],
@@ -389,7 +389,7 @@ def _song(rng: np.random.Generator, artist: Artist, title: str, album: tuple[str
     }
 
 
-def _song_id(rng: np.random.Generator) -> str:
+def new_id(rng: np.random.Generator) -> str:
     """Return 22 base62 digits that no Spotify id can be.
 
     A Spotify id is a 128-bit number, so with 22 digits its first is at most 7; these begin
@@ -430,16 +430,16 @@ def _versions(
 
 def _version(rng: np.random.Generator, song: Song, kind: str, artists: Sequence[Artist]) -> Song:
     others = [a.name for a in artists if a.scene.name == song["scene"]]
-    guest = str(rng.choice([name for name in others if name != song["artists"]]))
+    guest = one_of(rng, [name for name in others if name != song["artists"]])
     later = int(rng.integers(10, 26) if kind == "remaster" else rng.integers(0, 4))
     date = _date(rng, int(song["release_date"][:4]) + later)
-    venue = str(rng.choice(VENUES))
+    venue = one_of(rng, VENUES)
     ending = _filled(rng, VERSION_TITLES[kind], {"year": date[:4], "venue": venue, "guest": guest})
     shift = np.array([SHIFTS[kind].get(name, 0.0) for name in DIMENSIONS])
     albums = {"live": f"Live at {venue}", "remaster": f"{song['album']} (Deluxe Edition)"}
     return {
         **song,
-        "song_id": _song_id(rng),
+        "song_id": new_id(rng),
         "title": song["title"] + ending,
         "artists": f"{song['artists']};{guest}" if kind == "guest" else song["artists"],
         "album": albums.get(kind, song["title"]),
@@ -472,16 +472,21 @@ def _measurements(sound: Vector) -> Song:
 def _new(rng: np.random.Generator, templates: Sequence[str], scene: Scene, taken: set[str]) -> str:
     """Return a text from the templates that is not taken, and take it."""
     while True:
-        text = _filled(rng, templates, {"word": str(rng.choice(scene.words.split()))})
+        text = _filled(rng, templates, {"word": one_of(rng, scene.words.split())})
         if text not in taken:
             taken.add(text)
             return text
 
 
 def _filled(rng: np.random.Generator, templates: Sequence[str], given: dict[str, str]) -> str:
-    drawn = {key: str(rng.choice(words)) for key, words in LEXICON.items()} | given
+    drawn = {key: one_of(rng, words) for key, words in LEXICON.items()} | given
     plurals = {f"{key}s": _plural(drawn[key]) for key in ("noun", "thing", "word") if key in drawn}
-    return str(rng.choice(templates)).format(**drawn, **plurals).replace("_", " ")
+    return one_of(rng, templates).format(**drawn, **plurals).replace("_", " ")
+
+
+def one_of(rng: np.random.Generator, texts: Sequence[str]) -> str:
+    """Return one of the texts; as ``rng.choice``, which first makes an array of them."""
+    return texts[rng.integers(len(texts))]
 
 
 def _plural(noun: str) -> str:
