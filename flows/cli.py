@@ -264,15 +264,19 @@ def similar(
 
 @app.command()
 def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
-    """Write the built-in demo catalogue as CSV, as an example of Segue's own format."""
-    from warehouse.demo import write_demo
+    """Write the built-in demo as CSV, as an example: songs, artists' genres, playlists, ratings."""
+    from warehouse.demo import HEADERS, write_demo
 
     with _told():
-        if (folder / "tracks.csv").exists():
-            raise InputError(f"{folder / 'tracks.csv'} is there already. Name another folder.")
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in write_demo(folder).tracks:
-            out.print(f"Wrote {path}. Build it: uv run segue build --tracks {path}")
+        there = [str(folder / name) for name in HEADERS if (folder / name).exists()]
+        if there:
+            raise InputError(f"There already: {', '.join(there)}. Name another folder.")
+        files = write_demo(folder)
+        for path in (*files.tracks, *files.genres, *files.playlists, *files.ratings):
+            out.print(f"Wrote {path}")
+        given = {"tracks": files.tracks, "genres": files.genres, "playlists": files.playlists}
+        words = [f"--{option} {path}" for option, paths in given.items() for path in paths]
+        out.print(f"Build from them: uv run segue build {' '.join(words)}")
 
 
 @app.command(hidden=True)
