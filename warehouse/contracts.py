@@ -342,6 +342,46 @@ FEATURES = Table(
     ),
 )
 
+EVALUATION = Table(
+    name="evaluation",
+    about="How good the lists are, beside what simple means reach on the same queries.",
+    key=("metric", "model", "split"),
+    source="models/evaluation.py and models/exposure.py; the protocol is docs/evaluation.md.",
+    columns=(
+        Column(
+            "metric",
+            pl.String,
+            "What is measured; AF leaves out songs that share an artist with the query.",
+        ),
+        Column(
+            "model",
+            pl.String,
+            "Whose lists: segue, or a baseline: random, popular, same genre, z-scored audio, "
+            "co-occurrence.",
+        ),
+        Column(
+            "split",
+            pl.String,
+            "Queries from held-out playlists: all, warm (in training playlists too) or cold; "
+            "learnt: from playlists that were learnt from; catalogue: no playlists are needed.",
+        ),
+        Column("value", pl.Float64, "The measure; a mean unless its name says otherwise."),
+        Column(
+            "low",
+            pl.Float64,
+            "Lower end of the 95 % interval. Null: nothing was sampled.",
+            nullable=True,
+        ),
+        Column(
+            "high",
+            pl.Float64,
+            "Upper end of the 95 % interval. Null: nothing was sampled.",
+            nullable=True,
+        ),
+        Column("n", pl.Int64, "Queries, songs or pairs that were measured.", low=1),
+    ),
+)
+
 SOURCES = Table(
     name="sources",
     about="One row for each input file; rows_read = songs + merged + rejected.",

@@ -1,0 +1,81 @@
+"""Hold a search to the definition: candidates come in, the share of right ones goes out."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation import Measure, sample_mean
+from models.neighbours import CHUNK_BYTES, FloatMatrix, IndexMatrix, nearest_by_definition
+from models.queries import SEED
+
+SAMPLED = 2000
+SLACK = 1e-9
+
+
+def sampled_songs(songs: int, most: int = SAMPLED) -> IndexMatrix:
+    """Return the rows of at most ``most`` songs, ascending, from a fixed seed."""
+    drawn = np.random.default_rng(SEED).choice(songs, min(songs, most), replace=False)
+    return np.sort(drawn).astype(np.int64)
+
+
+def exactness(
+    vectors: FloatMatrix, songs: IndexMatrix, candidates: IndexMatrix, model: str
+) -> list[Measure]:
+    """Return the share of candidates that are among as many nearest by the definition.
+
+    Every distance is measured in double precision. If no more than ``k`` others lie within the
+    last of ``k`` candidates, all are right; only where more do, or rounding leaves it open, are
+    the nearest themselves looked for. A candidate as far as the last of them, to a relative
+    ``SLACK``, is right: which of several equal ones is named does not matter here.
+
+    Args:
+        vectors: shape ``(n_songs, n_columns)``, finite.
+        songs: shape ``(n_rows,)``, such as ``sampled_songs``.
+        candidates: shape ``(n_rows, k)``, the nearest others that the search found, before any
+            rule; -1 for none, which is wrong.
+        model: whose candidates they are.
+    """
+    found = np.full(candidates.shape, np.inf)
+    row, column = np.nonzero((candidates >= 0) & (candidates != songs[:, None]))
+    apart = vectors[candidates[row, column]] - vectors[songs[row]]
+    found[row, column] = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+    found[~distinct(candidates)] = np.inf
+    right = np.isfinite(found)
+    depth = candidates.shape[1]
+    doubtful = np.flatnonzero(_within(vectors, songs, found.max(axis=1)) > depth)
+    _, reach = nearest_by_definition(vectors, vectors[songs[doubtful]], depth, songs[doubtful])
+    right[doubtful] = found[doubtful] <= reach[:, -1:] * (1 + SLACK)
+    return [sample_mean("exactness", model, right.mean(axis=1))]
+
+
+def distinct(values: IndexMatrix) -> NDArray[np.bool_]:
+    """Return where a value stands for the first time in its row."""
+    order = np.argsort(values, axis=1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=1)
+    fresh = np.ones(values.shape, dtype=bool)
+    fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    distinct = np.empty_like(fresh)
+    np.put_along_axis(distinct, order, fresh, axis=1)
+    return distinct
+
+
+def _within(vectors: FloatMatrix, songs: IndexMatrix, reach: FloatMatrix) -> IndexMatrix:
+    """Count the other songs within ``reach``, and those that rounding may have put outside.
+
+    A product of rows of length d is off by at most d units of rounding times the product of their
+    lengths (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
+    """
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    counts = np.empty(len(songs), dtype=np.int64)
+    step = max(1, CHUNK_BYTES // (8 * len(vectors)))
+    for start in range(0, len(songs), step):
+        asked = songs[start : start + step]
+        apart = vectors[asked] @ vectors.T
+        apart *= -2
+        apart += squares
+        apart[np.arange(len(asked)), asked] = np.inf
+        far = reach[start : start + step]
+        lengths = 2 * np.sqrt(squares[asked]) + far
+        slack = (2 * vectors.shape[1] + 6) * np.finfo(np.float64).eps * lengths**2
+        bound = far**2 - squares[asked] + slack
+        counts[start : start + step] = (apart <= bound[:, None]).sum(axis=1)
+    return counts
