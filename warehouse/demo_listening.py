@@ -19,9 +19,11 @@ CIRCLES = (
 )
 # A circle likes the scenes at these steps from its own place in the ring.
 STEPS = (0, 2, 5, 9)
+# From so many albums on an artist has two circles.
 SPLIT_ALBUMS = 4
 COLD_ARTISTS = 12
 COLD_SHARE = 0.18
+# Artists before this rank have been heard of.
 WELL_KNOWN = 40
 
 PLAYLISTS = 700
@@ -63,7 +65,7 @@ def with_circles(songs: pl.DataFrame, seed: int) -> pl.DataFrame:
     split = (albums >= SPLIT_ALBUMS) & (number * 2 >= albums)
     first, second = _artists_circles(rng)
     circles = own.with_columns(
-        circle=pl.when(split).then(_gathered(second)).otherwise(_gathered(first))
+        circle=pl.when(split).then(_by_rank(second)).otherwise(_by_rank(first))
     )
     found = songs.with_columns(original=pl.coalesce("version_of", "song_id")).join(
         circles.select("artist", "circle", original="song_id"),
@@ -81,7 +83,8 @@ def with_circles(songs: pl.DataFrame, seed: int) -> pl.DataFrame:
 def _artists_circles(rng: np.random.Generator) -> tuple[list[str | None], list[str | None]]:
     """Return the circle of each artist's earlier albums and of the later ones, by rank.
 
-    Of any four artists of a scene in a row, each goes to another of the scene's four circles.
+    Of four artists of a scene in a row each goes to another of the scene's four circles; the later
+    albums go where the other artist of the pair (``place ^ 1``) went.
     """
     rank = np.arange(ARTISTS)
     place, scene = rank // len(SCENES), rank % len(SCENES)
@@ -99,8 +102,8 @@ def _artists_circles(rng: np.random.Generator) -> tuple[list[str | None], list[s
     return first, second
 
 
-def _gathered(by_rank: list[str | None]) -> pl.Expr:
-    known = {rank: circle for rank, circle in enumerate(by_rank) if circle is not None}
+def _by_rank(circles: list[str | None]) -> pl.Expr:
+    known = {rank: circle for rank, circle in enumerate(circles) if circle is not None}
     return pl.col("rank").replace_strict(known, default=None, return_dtype=pl.String)
 
 
