@@ -1,0 +1,266 @@
+"""Use what was learnt from ratings: a few ratings come in, predictions, lists and questions go out.
+
+A visitor is a vector, bias first, then factors: a row of what ``factorisation`` learnt, or folded
+in from ratings that it never saw. Nothing here depends on what another visitor sent.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from models.factorisation import (
+    HIGHEST,
+    LOWEST,
+    Factors,
+    FloatMatrix,
+    IndexMatrix,
+    require_ratings,
+)
+
+ENOUGH_RATINGS = 5.0
+ASKED_AMONG = 100
+BLOCK_BYTES = 2**24
+
+
+def folded_in(factors: Factors, songs: IndexMatrix, ratings: FloatMatrix) -> FloatMatrix:
+    """Return the vector of a visitor from a few ratings, the songs' factors left as they are.
+
+    It solves the regularised least squares that a fit solves for each person: squared errors
+    divided by the songs' noise, squared vector divided by the people's spread.
+
+    Args:
+        factors: of all songs.
+        songs: shape ``(n_ratings,)``, numbers of the songs.
+        ratings: shape ``(n_ratings,)``, 1 to 5, NaN for "don't know it", which counts as nothing.
+
+    Returns:
+        Shape ``(1 + n_factors,)``; zeros, the average person, where there is no rating.
+
+    Raises:
+        ValueError: a song is not one of the factors', or a rating is not from 1 to 5.
+    """
+    songs, ratings = _given(factors, songs, ratings)
+    return np.asarray(_pulls(factors, songs) @ (ratings - factors.mean - factors.bias[songs]))
+
+
+def predicted(factors: Factors, visitors: FloatMatrix, songs: IndexMatrix) -> FloatMatrix:
+    """Return what each visitor would rate a song, from 1 to 5.
+
+    Args:
+        factors: of all songs.
+        visitors: shape ``(n, 1 + n_factors)``, or one vector.
+        songs: shape ``(n,)``, the song for each visitor.
+    """
+    products = np.einsum("...k,...k->...", visitors[..., 1:], factors.vectors[songs])
+    ratings = factors.mean + visitors[..., 0] + factors.bias[songs] + products
+    return np.asarray(np.clip(ratings, LOWEST, HIGHEST))
+
+
+def contributions(
+    factors: Factors, songs: IndexMatrix, ratings: FloatMatrix, others: IndexMatrix
+) -> FloatMatrix:
+    """Return how much each of a visitor's ratings moved the prediction for each other song.
+
+    The fold-in is linear in the ratings, so this is exact: a row adds up to the product of the
+    visitor's factors and the other song's, which is all in a prediction that depends on both.
+
+    Args:
+        factors: of all songs.
+        songs: shape ``(n_ratings,)``, what the visitor rated.
+        ratings: shape ``(n_ratings,)``; NaN moves nothing.
+        others: shape ``(n_others,)``, the songs that are explained.
+
+    Returns:
+        Shape ``(n_others, n_ratings)``, in stars.
+
+    Raises:
+        ValueError: as for ``folded_in``.
+    """
+    answered = ~np.isnan(ratings)
+    songs, ratings = _given(factors, songs, ratings)
+    moved = np.zeros((len(others), len(answered)))
+    pulls = _pulls(factors, songs)[1:] * (ratings - factors.mean - factors.bias[songs])
+    moved[:, answered] = factors.vectors[others] @ pulls
+    return moved
+
+
+def with_fallback(
+    factors: Factors,
+    neighbours: IndexMatrix,
+    weights: FloatMatrix,
+    enough: float = ENOUGH_RATINGS,
+) -> Factors:
+    """Lend songs with few ratings the factors of their neighbours.
+
+    A song with n ratings keeps ``n / (n + enough)`` of its own bias and vector; the rest is the
+    weighted mean of its neighbours', each counting by the same share. How far neighbours are to
+    be believed is measured on the songs that have ratings: bias and vectors are scaled by the
+    slope, from 0 to 1, of a song's own on what it would be lent. So neighbours that say nothing
+    about taste lend nothing.
+
+    Args:
+        factors: of all songs.
+        neighbours: shape ``(n_songs, k)``, numbers of songs, -1 for none.
+        weights: shape ``(n_songs, k)``, at least 0.
+        enough: ratings after which a song's own factors count half.
+
+    Returns:
+        The same with other ``bias`` and ``vectors``; a song whose neighbours have no ratings
+        keeps its own.
+    """
+    own = np.column_stack([factors.bias, factors.vectors])
+    share = factors.ratings / (factors.ratings + enough)
+    lent, total = np.zeros_like(own), np.zeros(len(own))
+    for others, weight in zip(neighbours.T, weights.T, strict=True):
+        pull = np.where(others >= 0, weight * share[others], 0)
+        lent += pull[:, None] * own[others]
+        total += pull
+    lent[total > 0] /= total[total > 0, None]
+    for part in (slice(0, 1), slice(1, None)):
+        fit = (share[:, None] * lent[:, part] * own[:, part]).sum()
+        size = (share[:, None] * lent[:, part] ** 2).sum()
+        lent[:, part] *= np.clip(fit / size, 0, 1) if size > 0 else 0
+    keep = np.where(total > 0, share, 1)[:, None]
+    mixed = keep * own + (1 - keep) * lent
+    return replace(factors, bias=mixed[:, 0], vectors=mixed[:, 1:])
+
+
+def top_unrated(
+    factors: Factors,
+    visitors: FloatMatrix,
+    rated: tuple[IndexMatrix, IndexMatrix],
+    families: IndexMatrix,
+    k: int = 20,
+) -> tuple[IndexMatrix, FloatMatrix]:
+    """Return the ``k`` songs that each visitor would rate highest, of those not rated yet.
+
+    Never a song that was rated, nor another version of it, nor two versions of one song. Visitors
+    are answered a block at a time; equal songs score equal to the last bit, which a matrix product
+    would not promise. With ``replace(factors, bias=np.zeros_like(factors.bias))`` the order is by
+    taste alone, without what everybody likes.
+
+    Args:
+        factors: of all songs.
+        visitors: shape ``(n_visitors, 1 + n_factors)``.
+        rated: rows of ``visitors`` and numbers of songs, a pair for each rating.
+        families: shape ``(n_songs,)``, a number from 0 up for each song's family.
+        k: songs per list.
+
+    Returns:
+        ``(songs, scores)`` of shape ``(n_visitors, k)``, highest first, ties by the song's number;
+        scores are predicted ratings that may lie beyond 1 and 5. What the rules leave short is
+        filled with -1 and NaN.
+    """
+    order = np.lexsort((np.arange(len(families)), families))
+    _, starts, place = np.unique(families[order], return_index=True, return_inverse=True)
+    home = np.empty_like(place)
+    home[order] = place
+    songs = np.full((len(visitors), k), -1, dtype=np.int64)
+    scores = np.full((len(visitors), k), np.nan)
+    by_row = np.argsort(rated[0], kind="stable")
+    rows, done = rated[0][by_row], home[rated[1][by_row]]
+    sorted_factors = replace(
+        factors, bias=factors.bias[order], vectors=np.asfortranarray(factors.vectors[order])
+    )
+    step = max(1, BLOCK_BYTES // (8 * len(families)))
+    for start in range(0, len(visitors), step):
+        block = _scores(sorted_factors, visitors[start : start + step])
+        best = np.maximum.reduceat(block, starts, axis=1)
+        span = slice(*np.searchsorted(rows, [start, start + step]))
+        best[rows[span] - start, done[span]] = -np.inf
+        for row in range(len(block)):
+            listed = _highest(block[row], best[row], place, order, k)
+            songs[start + row, : len(listed)] = order[listed]
+            scores[start + row, : len(listed)] = block[row, listed]
+    return songs, scores
+
+
+def worth_asking(
+    factors: Factors,
+    known: FloatMatrix,
+    tastes: IndexMatrix,
+    answered: IndexMatrix,
+    k: int = 5,
+) -> IndexMatrix:
+    """Choose the songs whose rating says most about a visitor, of those that are well known.
+
+    Greedily the song with the highest ``sqrt(known) * variance``, the variance of what this
+    visitor may think of it after the answers so far; so songs that split opinion come first and
+    songs that say the same twice do not. Of each taste one, as long as there are others.
+
+    Args:
+        factors: of all songs.
+        known: shape ``(n_songs,)``, how probably a visitor knows each song, or any number in
+            proportion; 0 for songs not to be asked, such as those that were asked before.
+        tastes: shape ``(n_songs,)``, a number for each song's taste.
+        answered: numbers of the songs that the visitor has rated.
+        k: songs to ask.
+
+    Returns:
+        Shape ``(k,)``, or fewer where fewer can be asked; in the order of choice, ties by number.
+    """
+    best_known = np.argsort(-known, kind="stable")[: ASKED_AMONG + len(answered)]
+    pool = best_known[(known[best_known] > 0) & ~np.isin(best_known, answered)][:ASKED_AMONG]
+    pool = np.sort(pool)
+    designs, doubt = _designs(factors, pool), _doubt(factors, answered)
+    chosen: list[int] = []
+    for _ in range(min(k, len(pool))):
+        worth = np.sqrt(known[pool]) * np.einsum("nk,kl,nl->n", designs, doubt, designs)
+        free = ~np.isin(pool, chosen)
+        fresh = free & ~np.isin(tastes[pool], tastes[chosen])
+        song = pool[np.argmax(np.where(fresh if fresh.any() else free, worth, -1))]
+        chosen.append(int(song))
+        doubt = _doubt(factors, np.append(answered, chosen).astype(np.int64))
+    return np.array(chosen, dtype=np.int64)
+
+
+def _given(
+    factors: Factors, songs: IndexMatrix, ratings: FloatMatrix
+) -> tuple[IndexMatrix, FloatMatrix]:
+    """Return the songs that were rated, with their ratings, or raise if one is not usable."""
+    answered = ~np.isnan(ratings)
+    songs, ratings = songs[answered], ratings[answered]
+    strange = songs[(songs < 0) | (songs >= len(factors.bias))]
+    if len(strange):
+        raise ValueError(f"expected songs from 0 to {len(factors.bias) - 1}, got {strange[0]}")
+    require_ratings(ratings)
+    return songs, ratings
+
+
+def _designs(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
+    """Return what a person's vector is multiplied by for each song: 1, then its factors."""
+    return np.column_stack([np.ones(len(songs)), factors.vectors[songs]])
+
+
+def _doubt(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
+    """Return the covariance of a visitor's vector once these songs are rated, however."""
+    designs = _designs(factors, songs)
+    precision = np.diag(1 / factors.spread)
+    precision += (designs / factors.noise[songs, None]).T @ designs
+    return np.asarray(np.linalg.inv(precision))
+
+
+def _pulls(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
+    """Return how a visitor's vector moves by each star above the expected, a column a rating."""
+    weighted = _designs(factors, songs) / factors.noise[songs, None]
+    return np.asarray(_doubt(factors, songs) @ weighted.T)
+
+
+def _scores(factors: Factors, visitors: FloatMatrix) -> FloatMatrix:
+    """Return the unclipped predictions of all songs, a row a visitor."""
+    scores = (factors.mean + visitors[:, :1]) + factors.bias
+    for number, column in enumerate(factors.vectors.T, start=1):
+        scores += visitors[:, number, None] * column
+    return np.asarray(scores)
+
+
+def _highest(
+    scores: FloatMatrix, best: FloatMatrix, place: IndexMatrix, order: IndexMatrix, k: int
+) -> IndexMatrix:
+    """Return the positions of the ``k`` highest scores, one of each family that has a best."""
+    limit = np.partition(best, -k)[-k] if k < len(best) else -np.inf
+    hits = np.flatnonzero(scores >= limit)
+    hits = hits[best[place[hits]] > -np.inf]
+    hits = hits[np.lexsort((order[hits], -scores[hits]))]
+    _, first = np.unique(place[hits], return_index=True)
+    return np.asarray(hits[np.sort(first)][:k])
