@@ -519,6 +519,23 @@ def test_an_exact_search_is_found_exact(seed, twins):
     assert (measure.value, measure.n) == (1, 20)
 
 
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 1000), wrong=st.integers(0, 6))
+def test_exactness_is_the_share_within_the_nearest_by_the_definition(seed, wrong):
+    rng = np.random.default_rng(seed)
+    vectors = np.round(rng.normal(size=(60, 3)) + 1e4, 1)  # far from 0, and many are equal
+    songs = exactness.sampled_songs(60, 20)
+    candidates, _ = nearest_by_definition(vectors, vectors[songs], 6, songs)
+    candidates[:, :wrong] = rng.integers(-1, 60, (20, wrong))
+    _, reach = nearest_by_definition(vectors, vectors[songs], 6, songs)
+    right = 0
+    for song, row, far in zip(songs, candidates, reach[:, -1], strict=True):
+        others = set(row.tolist()) - {-1, song}
+        right += sum(np.linalg.norm(vectors[o] - vectors[song]) <= far + 1e-9 for o in others)
+    (measure,) = exactness.exactness(vectors, songs, candidates, "segue")
+    assert measure.value == pytest.approx(right / 120)
+
+
 def test_what_is_not_nearest_is_counted_once_each():
     vectors = np.arange(10, dtype=float)[:, None] ** 2
     songs = np.array([0, 9])
