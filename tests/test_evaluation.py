@@ -85,12 +85,11 @@ def test_a_playlist_by_one_artist_asks_nothing():
 
 
 def test_a_query_is_warm_where_any_version_of_it_was_learnt():
-    catalogue = catalogue_of([0, 0, *range(1, 13)])
-    training = entries_of({1: [1, 2]})  # the other version of family 0, and family 1
-    found = drawn_queries(catalogue, entries_of({0: range(2, 14)}), training)
-    assert found.warm.tolist() == (catalogue.families[found.songs] == 1).tolist()
-    also = drawn_queries(catalogue, entries_of({0: [0, *range(5, 14)]}), training)
-    assert also.warm.tolist() == (catalogue.families[also.songs] == 0).tolist()
+    catalogue = catalogue_of([song // 2 for song in range(48)])
+    held, others = entries_of({0: range(0, 24, 2)}), entries_of({1: range(25, 48, 2)})
+    versions = entries_of({1: range(1, 12, 2), 2: range(13, 24, 2)})
+    assert drawn_queries(catalogue, held, versions).warm.tolist() == [True] * 5
+    assert drawn_queries(catalogue, held, others).warm.tolist() == [False] * 5
 
 
 def test_no_more_than_the_limit_is_asked(monkeypatch):
@@ -128,6 +127,14 @@ def test_a_planted_copy_under_another_number_is_caught():
     assert leaked(catalogue, held, entries_of({5: nearly})).tolist() == [0]
     half = list(copy)[:10]
     assert leaked(catalogue, held, entries_of({5: half})).tolist() == []
+
+
+def test_a_copy_is_found_wherever_it_stands_among_many(monkeypatch):
+    monkeypatch.setattr(queries, "BLOCK", 2)
+    catalogue = catalogue_of(range(100))
+    held = entries_of({number: range(number * 10, number * 10 + 10) for number in range(7)})
+    training = entries_of({8: range(50, 60), 9: range(5, 15)})
+    assert leaked(catalogue, held, training).tolist() == [5]
 
 
 def test_clean_playlists_have_no_leak():
@@ -175,7 +182,13 @@ def test_own_versions_repeated_families_and_gaps_are_passed_over():
     catalogue = catalogue_of([0, 0, 1, 1, 2, 3])
     query = query_of(catalogue, 0, relevant=[2])
     scores = score(catalogue, query, [-1, 1, 2, 3, -1, 4])  # own, 1, 1 again, then 2
-    assert scores[HEADLINE] == pytest.approx(1 / math.log2(3))
+    assert scores[HEADLINE] == scores["NDCG@5"] == pytest.approx(1 / math.log2(3))
+
+
+def test_a_list_full_of_answers_has_recall_one_though_more_are_relevant():
+    catalogue = catalogue_of(range(200))
+    query = query_of(catalogue, 0, relevant=range(1, 151))
+    assert score(catalogue, query, range(1, 101))["recall@100-AF"] == 1
 
 
 def test_recall_counts_what_the_top_five_misses_but_nothing_past_a_hundred():
@@ -408,12 +421,15 @@ def test_a_feature_that_is_never_known_does_not_matter():
 
 
 def test_co_occurrence_by_hand():
-    catalogue = catalogue_of(range(6))
-    training = entries_of({1: [0, 1], 2: [0, 2, 3, 4], 3: [2, 1], 4: [0]})
-    found = query_of(catalogue, 0, relevant=[1])
-    # cosine with 1: (1/2) / sqrt(2 * 2); with 2: (1/4) / sqrt(2 * 2); with 3: (1/4) / sqrt(2 * 1)
-    lists = baselines.co_occurrence(catalogue, found, training)
-    assert lists[0, :5].tolist() == [1, 3, 4, 2, -1]
+    catalogue = catalogue_of(range(10))
+    training = entries_of(
+        {1: [0, 1], 2: [0, 2, 3, 4], 3: [1, 5], 4: [1, 6], 5: [4, 7], 6: [3], 7: [3]}
+    )
+    # Song 0 stands in 2. Over its root, in order:
+    # 1 shares 1/2 and stands in 3: 0.29; 2 shares 1/4 and stands in 1: 0.25;
+    # 3 likewise, as its playlists of one song do not count; 4 shares 1/4 and stands in 2: 0.18.
+    lists = baselines.co_occurrence(catalogue, query_of(catalogue, 0, relevant=[1]), training)
+    assert lists[0, :5].tolist() == [1, 2, 3, 4, -1]
 
 
 def test_co_occurrence_knows_nothing_of_a_cold_query():
@@ -497,6 +513,8 @@ def test_genre_lift_is_near_one_by_chance_and_the_number_of_genres_when_sorted()
     (measure,) = exposure.genre_lift(catalogue, sorted_in, genres, "segue")
     assert measure.low < measure.value < measure.high
     assert measure.value == pytest.approx(4, rel=0.03)
+    error = 1.96 * (0.25 * 0.75 / exposure.RANDOM_PAIRS) ** 0.5
+    assert measure.high - measure.low == pytest.approx(4 * 2 * error / 0.25, rel=0.03)
 
 
 def test_pairs_by_one_artist_do_not_lift():
