@@ -44,6 +44,17 @@ Tracks = Annotated[
         "Without one the built-in demo catalogue is used."
     ),
 ]
+Genres = Annotated[
+    list[Path] | None,
+    typer.Option(help="File of artist genres (.csv, .csv.gz, .parquet); repeat it for several."),
+]
+Playlists = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="File of playlists (.csv, .csv.gz, .parquet, or a .json export of Spotify's); "
+        "repeat it for several."
+    ),
+]
 Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.", show_default="5")]
 
 
@@ -82,6 +93,8 @@ def _start() -> None:
 @app.command()
 def build(
     tracks: Tracks = None,
+    genres: Genres = None,
+    playlists: Playlists = None,
     neighbours: Neighbours = None,
     home: Home = None,
     direct: Annotated[bool, typer.Option("--direct", help="Run without Prefect.")] = False,
@@ -93,7 +106,8 @@ def build(
     from flows import refresh, summary
 
     with _told():
-        chosen = _settings(tracks=tracks, neighbours=neighbours, home=home)
+        files = {"tracks": tracks, "genres": genres, "playlists": playlists}
+        chosen = _settings(**files, neighbours=neighbours, home=home)
         run = refresh.directly if direct else refresh.by_prefect
         published, manifest = run(chosen, force)
         if published:
@@ -151,6 +165,8 @@ def schedule(
         str | None, typer.Option(help="When, in UTC.", show_default="0 3 * * *")
     ] = None,
     tracks: Tracks = None,
+    genres: Genres = None,
+    playlists: Playlists = None,
     neighbours: Neighbours = None,
     home: Home = None,
 ) -> None:
@@ -159,12 +175,14 @@ def schedule(
     from flows.settings import keep_prefect_private
 
     with _told():
-        given = {"tracks": tracks, "neighbours": neighbours, "home": home, "cron": cron}
+        files = {"tracks": tracks, "genres": genres, "playlists": playlists}
+        given = {**files, "neighbours": neighbours, "home": home, "cron": cron}
         chosen = _settings(**given)
         keep_prefect_private(chosen.home)
         options = chosen.model_dump(mode="json", include={k for k, v in given.items() if v})
         options["home"] = str(chosen.home.resolve())
-        options["tracks"] = [str(path.resolve()) for path in chosen.tracks]
+        for kind in files:
+            options[kind] = [str(path.resolve()) for path in getattr(chosen, kind)]
         out.print(f"Refreshing {options['home']} at '{chosen.cron}' UTC (Ctrl-C stops it)")
         serve_nightly(chosen.cron, options)
 

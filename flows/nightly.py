@@ -52,7 +52,9 @@ def _step(function: Any) -> Any:
 
 plan_build = _step(planned)
 read_tracks = _step(stages.read_tracks)
+read_signals = _step(stages.read_signals)
 merge_songs = _step(stages.merge_songs)
+match_signals = _step(stages.match_signals)
 find_recommendations = _step(stages.find_recommendations)
 write_build = _step(stages.write_build)
 check_build = _step(stages.check_build)
@@ -66,9 +68,11 @@ def _name_of_stage() -> str:
 
 @flow(name="ingest", flow_run_name=_name_of_stage, validate_parameters=False)
 def ingest(plan: Plan, progress: Progress) -> None:
-    """Read the files into the warehouse and make songs of their rows."""
+    """Read the files into the warehouse, make songs of their rows and match the signals."""
     read_tracks(plan, progress)
+    read_signals(plan, progress)
     merge_songs(plan, progress)
+    match_signals(plan, progress)
 
 
 @flow(name="recommend", flow_run_name=_name_of_stage, validate_parameters=False)

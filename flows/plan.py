@@ -1,9 +1,9 @@
 """What a build is to be made from: settings come in, a plan with recognised sources goes out."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from warehouse import demo, release, sources
 from warehouse.errors import SegueError
 from warehouse.identity import build_id
 from warehouse.manifest import Manifest, read_manifest
+from warehouse.sources import Kind, Source
 
 Stamp = tuple[int, int, int] | None
 # What a full disk or a lost mount looks like from Python, DuckDB and SQLite.
@@ -29,7 +30,7 @@ class Plan:
 
     Args:
         settings: as the run was asked for.
-        sources: the recognised track files, in the order given.
+        sources: the recognised files in the order given, tracks before signals.
         build_id: hash of sources, code and settings.
         stamps: of each source, before it was hashed.
         folder: the build's folder; none until it is made.
@@ -37,7 +38,7 @@ class Plan:
     """
 
     settings: Settings
-    sources: tuple[sources.Source, ...]
+    sources: tuple[Source, ...]
     build_id: str
     stamps: tuple[Stamp, ...]
     folder: Path | None = None
@@ -56,6 +57,16 @@ class Plan:
         return self.folder
 
     @property
+    def tracks(self) -> list[Source]:
+        """The files of the catalogue."""
+        return [source for source in self.sources if source.kind == "tracks"]
+
+    @property
+    def signals(self) -> list[Source]:
+        """The files of all else that is known of songs and artists."""
+        return [source for source in self.sources if source.kind != "tracks"]
+
+    @property
     def source_hashes(self) -> dict[str, str]:
         """File name to SHA-256, in the order given."""
         return {source.name: source.sha256 for source in self.sources}
@@ -68,21 +79,33 @@ class Plan:
 
 def _parameters(settings: Settings, weights: encoder.Weights) -> dict[str, Any]:
     names = {"neighbours", "max_rejected_share", "max_variance_share", "row_count_tolerance"}
+    names.add("held_out_share")
     return {**settings.model_dump(mode="json", include=names), "weights": asdict(weights)}
 
 
 def planned(settings: Settings) -> Plan:
-    """Recognise the track files, or write the demo catalogue, and name the build.
+    """Recognise the files, or write the demo catalogue, and name the build.
 
     Raises:
         InputError: a file cannot be used.
     """
-    tracks = settings.tracks or _demo(settings.home)
-    stamps = tuple(stamp(path) for path in tracks)
-    found = sources.opened(tracks)
-    hashes = {source.name: source.sha256 for source in found}
+    tracks, signals = _files(settings)
+    stamps = tuple(stamp(path) for paths in (tracks, *signals.values()) for path in paths)
+    found = sources.opened(tracks, signals)
+    hashes = {f"{source.kind} {source.name}": source.sha256 for source in found}
     parameters = _parameters(settings, encoder.Weights())
     return Plan(settings, tuple(found), build_id(hashes, parameters), stamps)
+
+
+def _files(settings: Settings) -> tuple[Sequence[Path], dict[Kind, Sequence[Path]]]:
+    """Return the tracks and the signals; the demo's own signals go with its songs alone."""
+    if settings.tracks:
+        return settings.tracks, {"genres": settings.genres, "playlists": settings.playlists}
+    made = _demo(settings.home)
+    return made.tracks, {
+        "genres": settings.genres or made.genres,
+        "playlists": settings.playlists or made.playlists,
+    }
 
 
 def stamp(path: Path) -> Stamp:
@@ -93,13 +116,18 @@ def stamp(path: Path) -> Stamp:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _demo(home: Path) -> list[Path]:
-    """Write the demo catalogue beside its place and move it there, as another run may read it."""
+def _demo(home: Path) -> demo.Demo:
+    """Write the demo beside its place and move it there, as another run may read it."""
     folder = home / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".pending-") as pending:
-        tracks = demo.write_demo(Path(pending)).tracks
-        return [path.replace(folder / path.name) for path in tracks]
+        made = demo.write_demo(Path(pending))
+        kinds = {field.name: getattr(made, field.name) for field in fields(made)}
+        moved = {
+            kind: [path.replace(folder / path.name) for path in paths]
+            for kind, paths in kinds.items()
+        }
+        return demo.Demo(**moved)
 
 
 def up_to_date(plan: Plan) -> Manifest | None:

@@ -36,6 +36,15 @@ class Settings(BaseSettings):
         description=f"Track files, separated by {os.pathsep!r} or as a JSON array. "
         "None: the built-in demo catalogue.",
     )
+    genres: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Files of artist genres, as SEGUE_TRACKS. None: those of the demo, or none."
+    )
+    playlists: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Files of playlists, as SEGUE_TRACKS. None: those of the demo, or none."
+    )
+    held_out_share: float = Field(
+        0.1, ge=0, le=0.5, description="Share of the playlists that is kept for the evaluation."
+    )
     neighbours: int = Field(5, ge=1, le=100, description="Recommendations for each song.")
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="Share of rejected rows above which a build stops."
@@ -67,7 +76,7 @@ class Settings(BaseSettings):
     def _home_of_user(cls, home: Path) -> Path:
         return home.expanduser()
 
-    @field_validator("tracks", mode="before")
+    @field_validator("tracks", "genres", "playlists", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -79,10 +88,10 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"should be a JSON array of paths: {error}") from error
 
-    @field_validator("tracks", mode="after")
+    @field_validator("tracks", "genres", "playlists", mode="after")
     @classmethod
-    def _tracks_of_user(cls, tracks: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(path.expanduser() for path in tracks)
+    def _files_of_user(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser() for path in files)
 
     @field_validator("cron", mode="after")
     @classmethod

@@ -7,6 +7,7 @@ warehouse and in the build's folder, so that any of them can be tried again.
 import json
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ import polars as pl
 from flows.plan import Plan, begin, last_build, stamp
 from flows.progress import Progress, peak_memory_mb
 from models import encoder, ranking
-from transforms import cleaning, families, features, recommendations
+from transforms import cleaning, families, features, matching, recommendations, signals
 from warehouse import contracts, export, gates, release, sources, store
 from warehouse.errors import InputError
 from warehouse.identity import code_version
@@ -28,6 +29,10 @@ from warehouse.manifest import Manifest, file_facts, read_manifest, sha256, writ
 logger = logging.getLogger(__name__)
 
 COMMON_REASONS = 3
+SIGNAL_READINGS = {
+    "genres": contracts.ARTIST_READINGS,
+    "playlists": contracts.PLAYLIST_READINGS,
+}
 
 
 def read_tracks(plan: Plan, progress: Progress) -> None:
@@ -40,7 +45,7 @@ def read_tracks(plan: Plan, progress: Progress) -> None:
     oddities: Counter[str] = Counter()
     with store.created(plan.home.pending_warehouse) as warehouse:
         with progress.stage("read", unit="rows") as advance:
-            for file, source in enumerate(plan.sources):
+            for file, source in enumerate(plan.tracks):
                 read = 0
                 for batch in sources.batches(source):
                     oddities.update(_clean_into(warehouse, batch, source, file))
@@ -48,8 +53,8 @@ def read_tracks(plan: Plan, progress: Progress) -> None:
                     advance(batch.records)
                 row = (file, source.name, source.format.name, source.sha256, read)
                 warehouse.append(contracts.FILES, _one_row(contracts.FILES, row))
-        _require_unchanged(plan)
-        _require_usable(warehouse, plan.settings.max_rejected_share)
+        _require_unchanged(plan, plan.tracks)
+        _require_usable(warehouse, contracts.FILES, plan.settings.max_rejected_share)
         warehouse.append(contracts.ODDITIES, cleaning.oddity_rows(oddities))
 
 
@@ -57,33 +62,43 @@ def _clean_into(
     warehouse: store.Warehouse, batch: sources.Batch, source: sources.Source, file: int
 ) -> dict[str, int]:
     clean = cleaning.cleaned(batch.rows, source.name, file, source.format.artists)
-    rejected = pl.concat([clean.rejected, batch.malformed]).sort("line")
     warehouse.append(contracts.READINGS, clean.readings)
     warehouse.append(contracts.GENRE_READINGS, clean.genres)
-    named = rejected.with_columns(source=pl.lit(source.name))
-    schema = contracts.REJECTED_ROWS.schema.keys()
-    warehouse.append(contracts.REJECTED_ROWS, named.select(schema))
+    _reject(warehouse, clean.rejected, batch.malformed, source)
     return clean.oddities
+
+
+def _reject(
+    warehouse: store.Warehouse,
+    rejected: pl.DataFrame,
+    malformed: pl.DataFrame,
+    source: sources.Source,
+) -> None:
+    both = pl.concat([rejected, malformed]).sort("line").with_columns(source=pl.lit(source.name))
+    schema = contracts.REJECTED_ROWS.schema.keys()
+    warehouse.append(contracts.REJECTED_ROWS, both.select(schema))
 
 
 def _one_row(table: contracts.Table, row: tuple[Any, ...]) -> pl.DataFrame:
     return pl.DataFrame([row], schema=table.schema, orient="row")
 
 
-def _require_unchanged(plan: Plan) -> None:
+def _require_unchanged(plan: Plan, read: Sequence[sources.Source]) -> None:
     """Stop where a file was written to since it was hashed: rows and hash would not belong."""
-    now = [stamp(source.path) for source in plan.sources]
-    pairs = zip(plan.sources, plan.stamps, now, strict=True)
-    changed = [str(source.path) for source, before, after in pairs if before != after]
+    names = (source.name for source in plan.sources)
+    before = dict(zip(names, plan.stamps, strict=True))
+    changed = [str(source.path) for source in read if stamp(source.path) != before[source.name]]
     if changed:
         raise InputError(
             f"{', '.join(changed)}: changed while being read. Run again once it is complete."
         )
 
 
-def _require_usable(warehouse: store.Warehouse, max_rejected_share: float) -> None:
-    """Stop where a file has no rows, or too many that could not be used."""
-    files = warehouse.frame(contracts.FILES)
+def _require_usable(
+    warehouse: store.Warehouse, table: contracts.Table, max_rejected_share: float
+) -> None:
+    """Stop where a file of a table has no rows, or too many that could not be used."""
+    files = warehouse.frame(table)
     empty = files.filter(pl.col("rows_read") == 0)["source"].to_list()
     if empty:
         raise InputError(f"{', '.join(empty)}: no rows below the header. Fetch it again.")
@@ -108,6 +123,43 @@ def _too_many(file: dict[str, Any], rejected: pl.DataFrame) -> str:
     return "\n".join([head, *shown, "Mend the file, or raise SEGUE_MAX_REJECTED_SHARE."])
 
 
+def read_signals(plan: Plan, progress: Progress) -> None:
+    """Read and clean the files of artist genres and of playlists, if there are any.
+
+    Raises:
+        InputError: a file is damaged, holds no rows, or has too many bad ones.
+    """
+    if not plan.signals:
+        return
+    with (
+        store.opened(plan.home.pending_warehouse) as warehouse,
+        progress.stage("gathered", unit="rows") as advance,
+    ):
+        for table in (*SIGNAL_READINGS.values(), contracts.SIGNAL_FILES):
+            warehouse.clear(table)
+        for file, source in enumerate(plan.signals):
+            warehouse.clear(contracts.REJECTED_ROWS, source.name)  # of a try before this one
+            read = passed_over = 0
+            for batch in sources.batches(source):
+                clean = _cleaned_signal(batch, source)
+                warehouse.append(SIGNAL_READINGS[source.kind], clean.readings)
+                _reject(warehouse, clean.rejected, batch.malformed, source)
+                read += batch.records
+                passed_over += clean.passed_over
+                advance(batch.records)
+            known = (file, source.name, source.kind, source.format.name, source.sha256, read)
+            row = _one_row(contracts.SIGNAL_FILES, (*known, 0, 0, 0, passed_over))
+            warehouse.append(contracts.SIGNAL_FILES, row)
+        _require_unchanged(plan, plan.signals)
+        _require_usable(warehouse, contracts.SIGNAL_FILES, plan.settings.max_rejected_share)
+
+
+def _cleaned_signal(batch: sources.Batch, source: sources.Source) -> signals.Cleaned:
+    if source.kind == "genres":
+        return signals.cleaned_genres(batch.rows, source.name)
+    return signals.cleaned_entries(batch.rows, source.name, source.path.name.split(".")[0])
+
+
 def merge_songs(plan: Plan, progress: Progress) -> None:
     """Make one song of each id, find the versions and count where every row went."""
     with (
@@ -122,6 +174,59 @@ def merge_songs(plan: Plan, progress: Progress) -> None:
         warehouse.replace(contracts.FAMILIES, families.families(songs))
         warehouse.replace(contracts.SONG_GENRES, warehouse.query("song_genres"))
         warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
+
+
+def match_signals(plan: Plan, progress: Progress) -> None:
+    """Find the songs and artists that the signals mean, and count those that are not there.
+
+    Raises:
+        InputError: a file is of another catalogue: nothing of it is found.
+    """
+    if not plan.signals:
+        return
+    with (
+        store.opened(plan.home.pending_warehouse) as warehouse,
+        progress.stage("matched", unit="rows") as advance,
+    ):
+        wanted = ("song_id", "title", "artist", "artists", "popularity")
+        songs = warehouse.frame(contracts.SONGS, wanted)
+        entries = matching.matched(warehouse.frame(contracts.PLAYLIST_READINGS), songs)
+        artists = matching.matched_artists(warehouse.frame(contracts.ARTIST_READINGS), songs)
+        _require_found(entries, pl.coalesce(pl.format("'{}' by {}", "title", "artist"), "track_id"))
+        _require_found(artists, pl.format("'{}'", "artist"))
+        warehouse.replace(contracts.SIGNAL_FILES, _counted(warehouse, entries, artists))
+        learnt = matching.playlist_entries(entries, plan.settings.held_out_share)
+        warehouse.replace(contracts.PLAYLIST_ENTRIES, learnt)
+        warehouse.replace(contracts.UNMATCHED_TRACKS, matching.unmatched_tracks(entries))
+        warehouse.replace(contracts.ARTIST_GENRES, matching.artist_genres(artists))
+        warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
+        advance(entries.height + artists.height)
+
+
+def _require_found(matches: pl.DataFrame, name: pl.Expr) -> None:
+    """Stop where nothing of a file is in the catalogue, naming two things that it holds."""
+    strange = matches.filter((pl.col("how") == "unmatched").all().over("source"))
+    files = strange.group_by("source", maintain_order=True).agg(
+        pl.len(), examples=name.unique(maintain_order=True).head(2)
+    )
+    if files.height:
+        lines = [
+            f"{source}: none of its {count:,} entries is in the catalogue, such as "
+            f"{' and '.join(examples)}."
+            for source, count, examples in files.iter_rows()
+        ]
+        advice = "Check that the file and the tracks belong together, or leave the file out."
+        raise InputError("\n".join([*lines, advice]))
+
+
+def _counted(warehouse: store.Warehouse, *matches: pl.DataFrame) -> pl.DataFrame:
+    """Return the signal files with how many of their rows were found."""
+    counts = matching.counts(pl.concat(match.select("source", "how") for match in matches))
+    files = warehouse.frame(contracts.SIGNAL_FILES).drop(matching.COUNTS)
+    counted = files.join(counts, on="source", how="left").sort("file")
+    return counted.with_columns(pl.col(matching.COUNTS).fill_null(0)).select(
+        contracts.SIGNAL_FILES.schema.keys()
+    )
 
 
 def _require_enough(songs: int, neighbours: int) -> None:
@@ -282,7 +387,7 @@ def _comparable(plan: Plan) -> Path | None:
         return None
     if plan.settings.tracks and demo_file.is_file():
         before = read_manifest(served).sources
-        if list(before.values()) == [sha256(demo_file)]:
+        if sha256(demo_file) in before.values():
             return None
     return served / export.FILE
 
@@ -315,9 +420,11 @@ def publish_build(plan: Plan, progress: Progress) -> Manifest:
 
 
 def ingest(plan: Plan, progress: Progress) -> None:
-    """Read the files into the warehouse and make songs of their rows."""
+    """Read the files into the warehouse, make songs of their rows and match the signals."""
     read_tracks(plan, progress)
+    read_signals(plan, progress)
     merge_songs(plan, progress)
+    match_signals(plan, progress)
 
 
 def recommend(plan: Plan, progress: Progress) -> None:

@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime
 
+from warehouse import export
+from warehouse.contracts import SOURCES, UNMATCHED_TRACKS
 from warehouse.manifest import Manifest
 from warehouse.release import Home
+
+SIGNALS = ("source", "kind", "matched_by_id", "matched_by_name", "unmatched")
 
 
 def text(manifest: Manifest, home: Home) -> str:
@@ -16,12 +20,29 @@ def text(manifest: Manifest, home: Home) -> str:
             f"  songs            {counts['songs']:,} in {counts['families']:,} families",
             f"  recommendations  {counts['recommendations']:,}",
             f"  rejected rows    {counts['rejected']:,}" + _where_rejected(counts["rejected"]),
+            *_signals(manifest, home),
             f"  checks           {counts['checks']} passed",
             f"  seconds          {sum(stages.values()):.1f} in all: {took}",
             f"  peak memory      {manifest.peak_memory_mb:,.0f} MB",
             f"  lies in          {home.builds / manifest.name}",
         ]
     )
+
+
+def _signals(manifest: Manifest, home: Home) -> list[str]:
+    """Say of each signal file what was found in the catalogue; builds of before knew none."""
+    if UNMATCHED_TRACKS.name not in manifest.counts:
+        return []
+    files = export.rows(home.builds / manifest.name / export.FILE, SOURCES, SIGNALS)
+    lines = []
+    for source, kind, by_id, by_name, unmatched in files:
+        if kind == "tracks":
+            continue
+        how = f"{by_id:,} by id, {by_name:,} by name" if kind == "playlists" else "by name"
+        found = f"{by_id + by_name:,} of {by_id + by_name + unmatched:,} found ({how})"
+        where = "; the others are counted in unmatched_tracks" if kind == "playlists" else ""
+        lines.append(f"  {kind:<16} {found} from {source}{where if unmatched else ''}")
+    return lines
 
 
 def _where_rejected(count: int) -> str:

@@ -280,13 +280,13 @@ def _names(text: pl.Series, notation: str) -> pl.Series:
     elif notation == "semicolons":
         lists = text.str.split(";")
     else:
-        lists = _python_lists(text)
+        lists = python_lists(text)
     name = pl.element().str.replace_all(CONTROL, " ").str.strip_chars()
     named = name.filter(name != "").unique(maintain_order=True)
     return lists.list.eval(named).rename("names")
 
 
-def _python_lists(text: pl.Series) -> pl.Series:
+def python_lists(text: pl.Series) -> pl.Series:
     """Read the text of Python lists: the plain ones by pattern, the few others by their grammar."""
     inner = text.str.slice(2).str.head(-2).str.split("', '")
     plain = text.str.contains(PLAIN_LIST).fill_null(False)

@@ -30,6 +30,7 @@ BRACKET = (
     rf"|[^()\[\]]*{versions.EDGE}(?:{MARKERS}){versions.EDGE}[^()\[\]]*|single)[)\]]"
 )
 DASH = rf"\s[-–—]\s(?:from\s*[\"“'].*|[^-–—]*{versions.EDGE}(?:{MARKERS}){versions.EDGE}.*|single)$"
+DECORATED = r"[(\[]|\s[-–—]\s|\s(?:feat|ft)"  # where none of these is found, nothing goes
 TRAILING_GUEST = rf"\s(?:feat|ft|featuring){versions.EDGE}\.?\s.*$"
 
 GENERIC = (
@@ -82,11 +83,11 @@ def _keyed(songs: pl.DataFrame) -> pl.DataFrame:
             *("song_id", "artist", "duration_ms"),
             **given,
             base=base_title(pl.col("title")),
-            artist_key=_artist_key(pl.col("artist")),
+            artist_key=artist_key(pl.col("artist")),
         )
         .sort("song_id")
         .with_row_index("row")
-        .with_columns(title_key=_compact(pl.col("base")), words=versions.words(pl.col("base")))
+        .with_columns(title_key=compact(pl.col("base")), words=versions.words(pl.col("base")))
         .with_columns(ambiguous=_ambiguous())
     )
     told_apart = keyed.filter("ambiguous").pipe(_recordings)
@@ -103,7 +104,7 @@ def _credits(keyed: pl.DataFrame) -> pl.DataFrame:
     named = pl.col("artists").str.json_decode(pl.List(pl.String))
     alone = pl.concat_list("artist")
     by = keyed.select("row", credit=pl.coalesce(named, alone)).explode("credit")
-    return by.select("row", credit=_artist_key(pl.col("credit"))).unique(maintain_order=True)
+    return by.select("row", credit=artist_key(pl.col("credit"))).unique(maintain_order=True)
 
 
 def _first_groups(group: pl.Series, links: pl.DataFrame) -> pl.Series:
@@ -158,19 +159,19 @@ def base_title(title: pl.Expr) -> pl.Expr:
     bare = text
     for pattern in (BRACKET, BRACKET, DASH, BRACKET, TRAILING_GUEST):
         bare = bare.str.replace_all(pattern, "")
-    decorated = text.str.contains(r"[(\[]|\s[-–—]\s|\s(?:feat|ft)")
-    base = pl.when(decorated).then(bare).otherwise(text).str.strip_chars()
-    return pl.when(_compact(base) != "").then(base).otherwise(text)
+    base = pl.when(text.str.contains(DECORATED)).then(bare).otherwise(text).str.strip_chars()
+    return pl.when(compact(base) != "").then(base).otherwise(text)
 
 
-def _compact(text: pl.Expr) -> pl.Expr:
+def compact(text: pl.Expr) -> pl.Expr:
     """Keep letters and digits, or everything where there are none."""
     bare = text.str.replace_all(r"[^\p{L}\p{N}]", "")
     return pl.when(bare != "").then(bare).otherwise(text)
 
 
-def _artist_key(artist: pl.Expr) -> pl.Expr:
-    return _compact(folded(artist))
+def artist_key(artist: pl.Expr) -> pl.Expr:
+    """Return what all spellings of an artist's name have in common."""
+    return compact(folded(artist))
 
 
 def _ambiguous() -> pl.Expr:

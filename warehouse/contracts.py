@@ -253,6 +253,62 @@ FILES = Table(
     ),
 )
 
+PLAYLIST_READINGS = Table(
+    name="playlist_readings",
+    about="The usable entries of the playlist files, as cleaned; plays too short are left out.",
+    key=("source", "line"),
+    columns=(
+        Column("source", pl.String, "Name of the file."),
+        Column("line", pl.Int64, "Line, or position of the entry in JSON.", low=1),
+        Column("playlist", pl.String, "Playlist, listener or session, as the file names it."),
+        Column("track_id", pl.String, "Id of the track without its address.", nullable=True),
+        Column("title", pl.String, "Title.", nullable=True),
+        Column("artist", pl.String, "Artist, or several as the file joins them.", nullable=True),
+    ),
+)
+
+ARTIST_READINGS = Table(
+    name="artist_readings",
+    about="The usable rows of the files of artist genres.",
+    key=("source", "line"),
+    columns=(
+        Column("source", pl.String, "Name of the file."),
+        Column("line", pl.Int64, "Line on which the row begins.", low=1),
+        Column("artist", pl.String, "Artist."),
+        Column("genres", pl.String, "Genres in lower case, separated by semicolons; maybe none."),
+    ),
+)
+
+SIGNAL_FILES = Table(
+    name="signal_files",
+    about="The signal files that are being read and where their rows went.",
+    key=("file",),
+    columns=(
+        Column("file", pl.Int64, "Position of the file among those given.", low=0),
+        Column("source", pl.String, "Name of the file."),
+        Column("kind", pl.String, "What it is read for."),
+        Column("format", pl.String, "The format."),
+        Column("sha256", pl.String, "Hash of the file as it lay on disk."),
+        Column("rows_read", pl.Int64, "Rows or entries.", "rows", low=0),
+        Column("matched_by_id", pl.Int64, "Found in the catalogue by id.", "rows", low=0),
+        Column("matched_by_name", pl.Int64, "Found by name.", "rows", low=0),
+        Column("unmatched", pl.Int64, "Not found in the catalogue.", "rows", low=0),
+        Column("passed_over", pl.Int64, "Not music, or played too shortly.", "rows", low=0),
+    ),
+)
+
+PLAYLIST_ENTRIES = Table(
+    name="playlist_entries",
+    about="What the learner reads of the playlists: each song or artist of each, once.",
+    key=("playlist", "song_id", "artist"),
+    columns=(
+        Column("playlist", pl.Int64, "Number of the playlist, from 0 without a gap.", low=0),
+        Column("song_id", pl.String, "The song, where the catalogue has it.", nullable=True),
+        Column("artist", pl.String, "Primary artist, folded as in families.", nullable=True),
+        Column("held_out", pl.Boolean, "Kept for the evaluation: nothing may learn from it."),
+    ),
+)
+
 FAMILIES = Table(
     name="families",
     about="All versions of one song by one artist: re-release, remaster, live, edit, acoustic.",
@@ -281,6 +337,35 @@ SONG_GENRES = Table(
     ),
     rowid=False,
     indexes=(("genre",),),
+)
+
+ARTIST_GENRES = Table(
+    name="artist_genres",
+    about="The genres of an artist; one row for each.",
+    key=("artist", "genre"),
+    source="The files of artist genres.",
+    columns=(
+        Column("artist", pl.String, "Artist, spelt as in songs.artists."),
+        Column("genre", pl.String, "Genre, in lower case."),
+    ),
+    rowid=False,
+    indexes=(("genre",),),
+)
+
+UNMATCHED_TRACKS = Table(
+    name="unmatched_tracks",
+    about="What people listen to that the catalogue lacks: tracks of the playlist files.",
+    key=("title", "artist", "track_id"),
+    source="The entries of the playlist files that match no song.",
+    columns=(
+        Column("title", pl.String, "Title as most entries write it; empty where none gives it."),
+        Column("artist", pl.String, "Artist as most entries write it; empty where none does."),
+        Column("track_id", pl.String, "Its commonest id; empty where none is given."),
+        Column("entries", pl.Int64, "Entries that name it.", "entries", low=1),
+        Column("playlists", pl.Int64, "Playlists that hold it.", "playlists", low=1),
+    ),
+    rowid=False,
+    indexes=(("entries",),),
 )
 
 RECOMMENDATIONS = Table(
@@ -384,19 +469,48 @@ EVALUATION = Table(
 
 SOURCES = Table(
     name="sources",
-    about="One row for each input file; rows_read = songs + merged + rejected.",
+    about="One row for each input file; rows_read is the sum of the columns after it.",
     key=("source",),
-    source="Counted while the files were read.",
+    source="Counted while the files were read and matched.",
     columns=(
         Column("source", pl.String, "Name of the file."),
-        Column("format", pl.String, "The catalogue format that its header was recognised as."),
+        Column("kind", pl.String, "What it was read for: tracks, genres or playlists."),
+        Column("format", pl.String, "The format that it was recognised as."),
         Column("sha256", pl.String, "Hash of the file as it lay on disk."),
-        Column("rows_read", pl.Int64, "Rows below the header.", "rows", low=0),
+        Column("rows_read", pl.Int64, "Rows below the header, or entries in JSON.", "rows", low=0),
         Column("songs", pl.Int64, "Rows that became a song.", "rows", low=0),
         Column(
             "merged",
             pl.Int64,
             "Rows merged into a song that another row had brought.",
+            "rows",
+            low=0,
+        ),
+        Column(
+            "matched_by_id",
+            pl.Int64,
+            "Entries of playlists whose id is a song's.",
+            "rows",
+            low=0,
+        ),
+        Column(
+            "matched_by_name",
+            pl.Int64,
+            "Entries whose title and artist are a song's, or artists whose name is.",
+            "rows",
+            low=0,
+        ),
+        Column(
+            "unmatched",
+            pl.Int64,
+            "Entries that the catalogue lacks: see unmatched_tracks; or artists that it lacks.",
+            "rows",
+            low=0,
+        ),
+        Column(
+            "passed_over",
+            pl.Int64,
+            "Plays of less than 30 seconds, and episodes of podcasts.",
             "rows",
             low=0,
         ),
@@ -414,7 +528,8 @@ REJECTED_ROWS = Table(
         Column(
             "line",
             pl.Int64,
-            "Line on which the row begins (row number in Parquet), the header being line 1.",
+            "Line on which the row begins, or row number in Parquet, the header being line 1; in "
+            "JSON the position of the entry.",
             low=1,
         ),
         Column("reason", pl.String, "What is wrong with it."),
@@ -479,13 +594,26 @@ TABLES = (
     SONGS,
     FAMILIES,
     SONG_GENRES,
+    ARTIST_GENRES,
     RECOMMENDATIONS,
     FEATURES,
     SOURCES,
     REJECTED_ROWS,
+    UNMATCHED_TRACKS,
     ODDITIES,
     BUILDS,
     CHECKS,
+)
+
+# What the steps hand to each other in the warehouse, and no reader sees.
+INTERNAL = (
+    READINGS,
+    GENRE_READINGS,
+    FILES,
+    PLAYLIST_READINGS,
+    ARTIST_READINGS,
+    SIGNAL_FILES,
+    PLAYLIST_ENTRIES,
 )
 
 

@@ -136,14 +136,22 @@ def recognised(header: Sequence[str], file: str) -> Format:
     if not fitting:
         raise InputError(_unknown(header, file))
     found = max(fitting, key=lambda f: len(f.required))
-    used = [*found.columns.values(), *found.genres]
+    require_once(header, (*found.columns.values(), *found.genres), file)
+    return found
+
+
+def require_once(header: Sequence[str], used: Sequence[str], file: str) -> None:
+    """Raise where the header names a column that is used more than once.
+
+    Raises:
+        InputError: names every such column.
+    """
     repeated = sorted({name for name in used if list(header).count(name) > 1})
     if repeated:
         raise InputError(
             f"{file}: the header names {', '.join(repeated)} more than once, so it is not clear "
             "which column is meant. Rename or remove the others."
         )
-    return found
 
 
 def _unknown(header: Sequence[str], file: str) -> str:
@@ -152,15 +160,16 @@ def _unknown(header: Sequence[str], file: str) -> str:
     missing = sorted(nearest.required - names)
     message = (
         f"{file}: no known catalogue has this header. The nearest is {nearest.name} "
-        f"({nearest.about}), which also needs: {', '.join(missing)}. Found: {_shown(header)}."
+        f"({nearest.about}), which also needs: {', '.join(missing)}. Found: {shown(header)}."
     )
     hints = _renames(missing, [name for name in header if name not in nearest.required])
     return message + _separator_hint(header) + hints
 
 
-def _shown(header: Sequence[str], most: int = 30) -> str:
-    shown = ", ".join(repr(name[:40]) if not name else name[:40] for name in header[:most])
-    return shown + (f" and {len(header) - most} more" if len(header) > most else "")
+def shown(header: Sequence[str], most: int = 30) -> str:
+    """Return a header in words, cut where it is endless."""
+    names = ", ".join(repr(name[:40]) if not name else name[:40] for name in header[:most])
+    return names + (f" and {len(header) - most} more" if len(header) > most else "")
 
 
 def _renames(missing: Sequence[str], others: Sequence[str]) -> str:

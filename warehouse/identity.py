@@ -35,7 +35,8 @@ def build_id(sources: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
     """Return the 12 hexadecimal digits that name a build.
 
     Args:
-        sources: file name to SHA-256, in the order given, which decides between equal values.
+        sources: kind and name of a file to its SHA-256, in the order given, which decides between
+            equal values.
         parameters: the settings that shape the rows.
     """
     what = {"code": code_version(), "parameters": parameters, "sources": list(sources.items())}

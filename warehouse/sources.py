@@ -1,4 +1,6 @@
-"""Read track files: a CSV or Parquet path comes in, batches of text with line numbers come out.
+"""Read input files: a path comes in, batches of text with line numbers come out.
+
+Tracks and signals are CSV or Parquet; playlists may also be one of Spotify's own JSON exports.
 
 Every record below the header leaves here exactly once: in ``rows`` as text under Segue's column
 names, or in ``malformed`` with the reason. A broken line never takes its neighbours with it: a
@@ -10,18 +12,24 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, cast
+from types import MappingProxyType
+from typing import IO, Literal, cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse import spotify
 from warehouse.errors import InputError
 from warehouse.formats import Format, recognised
 from warehouse.manifest import sha256
+from warehouse.signals import genre_format, playlist_format
+
+Kind = Literal["tracks", "genres", "playlists"]
+Header = tuple[str, ...]
 
 BLOCK_BYTES = 8 * 2**20
 HEADER_BYTES = 2**20
@@ -29,21 +37,28 @@ PARQUET_ROWS = 50_000
 LONGEST_RECORD = 50
 LONGEST_FIELD = csv.field_size_limit()
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+JSON = ".json"
 MALFORMED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 OPEN_QUOTE = "a quote is opened and not closed"
+RECOGNISE = {"tracks": recognised, "genres": genre_format, "playlists": playlist_format}
+NO_SIGNALS: Mapping[Kind, Sequence[Path]] = MappingProxyType({})
 SURROGATE = re.compile("[\ud800-\udfff]")
 UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One recognised track file; ``name`` is what the tables call it."""
+    """One recognised file; ``name`` is what the tables call it, ``header`` empty where it has none.
+
+    ``kind`` says what it is read for.
+    """
 
     name: str
     path: Path
     format: Format
     sha256: str
-    header: tuple[str, ...]
+    header: Header
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +79,31 @@ class Batch:
         return self.rows.height + self.malformed.height
 
 
-def opened(paths: Sequence[Path]) -> list[Source]:
+def opened(
+    tracks: Sequence[Path], signals: Mapping[Kind, Sequence[Path]] = NO_SIGNALS
+) -> list[Source]:
     """Recognise every file by its header, see that it holds a row, and hash it.
 
     Little but the hash is read, so that a file that cannot be used is refused before any work.
+
+    Args:
+        tracks: the files of the catalogue.
+        signals: what else is known of its songs and artists, by kind.
+
+    Returns:
+        The tracks in the order given, then the signals.
 
     Raises:
         InputError: a file is missing, empty, without a row below its header, unreadable, not what
             its name says, of an unknown header, or given twice.
     """
-    known = [_recognised(path) for path in paths]
-    names = _short_names(paths)
+    files: dict[Kind, Sequence[Path]] = {"tracks": tracks, **signals}
+    given = [(kind, path) for kind, paths in files.items() for path in paths]
+    known = [_recognised(path, kind) for kind, path in given]
+    names = _short_names([path for _, path in given])
     return [
-        Source(name, path, kind, sha256(path), header)
-        for path, name, (kind, header) in zip(paths, names, known, strict=True)
+        Source(name, path, form, sha256(path), header, kind)
+        for (kind, path), name, (form, header) in zip(given, names, known, strict=True)
     ]
 
 
@@ -87,9 +113,9 @@ def batches(source: Source) -> Iterator[Batch]:
     Raises:
         InputError: the file turns out to be damaged; what was yielded before must be dropped.
     """
-    read = _parquet_batches if _ending(source.path) == ".parquet" else _csv_batches
+    readers = {".parquet": _parquet_batches, JSON: _json_batches}
     try:
-        yield from read(source)
+        yield from readers.get(_ending(source.path), _csv_batches)(source)
     except UNREADABLE as error:
         raise InputError(
             f"{source.path}: could not be read to its end ({_cause(error)}). "
@@ -110,16 +136,18 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in resolved]
 
 
-def _recognised(path: Path) -> tuple[Format, tuple[str, ...]]:
+def _recognised(path: Path, kind: Kind) -> tuple[Format, Header]:
     """Return a file's format and header."""
     try:
-        _require_file(path)
+        _require_file(path, kind)
+        if _ending(path) == JSON:
+            return spotify.recognised(path), ()
         if _ending(path) == ".parquet":
-            found = _parquet_format(path)
+            found = _parquet_format(path, kind)
         else:
             _refuse_wrong_compression(path)
             header = _csv_header(path)
-            found = recognised(header, str(path)), header
+            found = RECOGNISE[kind](header, str(path)), header
         if not _has_rows(path):
             raise InputError(f"{path}: has a header and no rows below it. Export it again.")
     except UNREADABLE as error:
@@ -127,29 +155,32 @@ def _recognised(path: Path) -> tuple[Format, tuple[str, ...]]:
     return found
 
 
-def _require_file(path: Path) -> None:
+def _require_file(path: Path, kind: Kind) -> None:
+    endings = (*ENDINGS, JSON) if kind == "playlists" else ENDINGS
     if not path.exists():
         raise InputError(f"{path}: no such file. Check the path (now in {Path.cwd()}).")
     if not path.is_file():
         raise InputError(f"{path}: is not a file. Name the file itself, not its folder.")
-    if not _ending(path):
-        raise InputError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}.")
+    if _ending(path) not in endings:
+        raise InputError(f"{path}: expected a name that ends in {', '.join(endings)}.")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: is empty (0 bytes). Fetch or export it again.")
 
 
 def _ending(path: Path) -> str:
-    return next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), "")
+    known = (*ENDINGS, JSON)
+    return next((ending for ending in known if path.name.lower().endswith(ending)), "")
 
 
-def _parquet_format(path: Path) -> tuple[Format, tuple[str, ...]]:
+def _parquet_format(path: Path, kind: Kind) -> tuple[Format, Header]:
     """Return a Parquet file's format; a typed list of artists is read as one, whatever it is."""
     schema = pq.read_schema(path)
-    kind = recognised(schema.names, str(path))
-    artists = schema.field(kind.columns["artists"]).type
-    if pa.types.is_list(artists) or pa.types.is_large_list(artists):
-        kind = replace(kind, artists="python list")
-    return kind, tuple(schema.names)
+    form = RECOGNISE[kind](schema.names, str(path))
+    artists = form.columns.get("artists")
+    named = schema.field(artists).type if artists else pa.null()
+    if pa.types.is_list(named) or pa.types.is_large_list(named):
+        form = replace(form, artists="python list")
+    return form, tuple(schema.names)
 
 
 def _csv_header(path: Path) -> tuple[str, ...]:
@@ -421,13 +452,19 @@ def _parquet_batches(source: Source) -> Iterator[Batch]:
         yield Batch(_named(ordered, source), pl.DataFrame(schema=MALFORMED_SCHEMA))
 
 
+def _json_batches(source: Source) -> Iterator[Batch]:
+    """Read a whole export at once: Spotify keeps each below some 12 MB."""
+    rows, malformed = spotify.entries(source.path)
+    yield Batch(rows, malformed)
+
+
 def _text(name: str, dtype: pl.DataType, kind: Format) -> pl.Expr:
     """Write a typed column as the text that the same format would hold in a CSV file."""
     column = pl.col(name)
     if not isinstance(dtype, pl.List):
         return column.cast(pl.String)
     values = column.cast(pl.List(pl.String))
-    if name != kind.columns["artists"]:
+    if name != kind.columns.get("artists"):
         return values.list.join(";")
     escaped = pl.element().str.replace_all("\\", "\\\\", literal=True)
     for character, written in (("'", "\\'"), ("\n", "\\n"), ("\r", "\\r")):

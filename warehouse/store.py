@@ -12,7 +12,7 @@ from typing import cast
 import duckdb
 import polars as pl
 
-from warehouse.contracts import FILES, GENRE_READINGS, READINGS, TABLES, Table
+from warehouse.contracts import INTERNAL, TABLES, Table
 from warehouse.ddl import column_list, create_duckdb, quoted
 
 SQL = Path(__file__).parent / "sql"
@@ -35,9 +35,12 @@ class Warehouse:
         self._insert(table, frame)
         return frame.height
 
-    def clear(self, table: Table) -> None:
-        """Remove every row of a table."""
-        self._connection.execute(f"delete from {quoted(table.name)}")
+    def clear(self, table: Table, source: str | None = None) -> None:
+        """Remove every row of a table, or those of one source."""
+        if source is None:
+            self._connection.execute(f"delete from {quoted(table.name)}")
+        else:
+            self._connection.execute(f"delete from {quoted(table.name)} where source = ?", [source])
 
     def replace(self, table: Table, frame: pl.DataFrame) -> int:
         """Write a frame in place of what the table holds; return how many rows.
@@ -85,7 +88,7 @@ def created(path: Path) -> Iterator[Warehouse]:
     """Open a new warehouse with every table empty; ``path`` must not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(duckdb.connect(str(path))) as connection:
-        for table in (*TABLES, READINGS, GENRE_READINGS, FILES):
+        for table in (*TABLES, *INTERNAL):
             connection.execute(create_duckdb(table))
         yield Warehouse(connection)
 

@@ -92,13 +92,20 @@ def test_the_lists_are_what_the_rules_give_over_every_distance(demo, rows):
 
 
 def test_every_row_that_was_read_is_accounted_for(demo, rows):
-    ((read, songs, merged, rejected),) = rows(
-        demo, "select rows_read, songs, merged, rejected from sources"
-    )
-    assert read == songs + merged + rejected
+    counted = "songs, merged, matched_by_id, matched_by_name, unmatched, passed_over, rejected"
+    files = {
+        kind: (read, *counts)
+        for kind, read, *counts in rows(demo, f"select kind, rows_read, {counted} from sources")
+    }
+    assert list(files) == ["genres", "playlists", "tracks"]
+    assert all(read == sum(counts) for read, *counts in files.values())
+    _, songs, merged, *_, rejected = files["tracks"]
     assert rows(demo, "select count(*) from songs") == [(songs,)]
-    assert rows(demo, "select count(*) from rejected_rows") == [(rejected,)]
     assert (merged, rejected) == (1, 3)
+    unmatched = rows(demo, "select sum(entries) from unmatched_tracks")
+    assert unmatched == [(files["playlists"][5],)]
+    everything = sum(counts[-1] for counts in files.values())
+    assert rows(demo, "select count(*) from rejected_rows") == [(everything,)]
 
 
 def test_the_golden_catalogue_gives_the_rows_that_were_reviewed_by_hand(
@@ -370,7 +377,7 @@ def test_the_manifest_names_every_file_with_its_hash_and_the_true_counts(demo, r
             (manifest.counts[table.name],)
         ]
     assert manifest.name == demo.name
-    assert [*manifest.seconds][:3] == ["read", "merged", "encoded"]
+    assert [*manifest.seconds][:5] == ["read", "gathered", "merged", "matched", "encoded"]
     assert all(rows(demo, "select passed from checks"))
 
 

@@ -114,11 +114,14 @@ def contents() -> dict[str, list[dict[str, Any]]]:
         "sources": [
             {
                 "source": "invented.csv",
-                "format": "tracks",
+                "kind": "tracks",
+                "format": "segue",
                 "sha256": "0" * 64,
                 "rows_read": len(found) + 1,
                 "songs": len(found),
                 "merged": 0,
+                **dict.fromkeys(("matched_by_id", "matched_by_name", "unmatched"), 0),
+                "passed_over": 0,
                 "rejected": 1,
             }
         ],

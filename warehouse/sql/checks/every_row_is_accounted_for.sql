@@ -1,7 +1,28 @@
--- In each file, rows read = songs + merged + rejected, and these are the rows of the tables.
-select source, rows_read, songs, merged, rejected
+-- In each file, rows read = songs + merged + matched + unmatched + passed over + rejected.
+with counted as (
+    select source, count(*) as rejected
+    from rejected_rows
+    group by source
+)
+select
+    sources.source,
+    rows_read,
+    songs,
+    merged,
+    matched_by_id,
+    matched_by_name,
+    unmatched,
+    passed_over,
+    sources.rejected
 from sources
-where rows_read <> songs + merged + rejected
-    or rejected <> (select count(*) from rejected_rows where rejected_rows.source = sources.source)
+left join counted on counted.source = sources.source
+where rows_read <> songs + merged + matched_by_id + matched_by_name + unmatched + passed_over
+        + sources.rejected
+    or sources.rejected <> coalesce(counted.rejected, 0)
     or (select sum(songs) from sources) <> (select count(*) from songs)
-order by source
+    or (
+        kind = 'playlists'
+        and (select sum(unmatched) from sources where kind = 'playlists')
+            <> (select coalesce(sum(entries), 0) from unmatched_tracks)
+    )
+order by sources.source

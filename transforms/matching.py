@@ -1,0 +1,246 @@
+"""Match signals with the catalogue: readings and songs come in, what the learner reads goes out.
+
+A track is a song by its id, else by title and primary artist. Titles are compared in three steps,
+the strictest first: as they stand, without what only tells versions apart, and without all that
+stands in brackets or after a dash. Of several songs that fit, the most popular one is taken, then
+the one of the smallest id.
+"""
+
+import hashlib
+
+import polars as pl
+
+from transforms.families import DECORATED, artist_key, base_title, compact, folded
+from warehouse.contracts import ARTIST_GENRES, PLAYLIST_ENTRIES, UNMATCHED_TRACKS
+
+TRACK = ("track_id", "title", "artist")
+COUNTS = ("matched_by_id", "matched_by_name", "unmatched")
+STEPS = ("1 as it stands", "2 base title", "3 bare title")
+BRACKETS = r"\(.*?\)|\[.*?\]"
+AFTER_DASH = r"\s[-–]\s.*$"
+
+
+def matched(readings: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
+    """Find the song of every entry of the playlists.
+
+    Args:
+        readings: as ``PLAYLIST_READINGS``.
+        songs: ``song_id``, ``title``, ``artist`` and ``popularity``.
+
+    Returns:
+        The readings in their order, with ``song_id``, null where nothing fits; ``how``, one of
+        ``COUNTS``; and ``primary``, the folded primary artist, of the song where there is one.
+    """
+    artists = _artists(songs)
+    keyed = songs.join(artists, on="artist")
+    tracks = readings.select(TRACK).unique(maintain_order=True).with_row_index("track")
+    by_id = tracks.select("track", song_id="track_id").join(songs.select("song_id"), on="song_id")
+    named = _named(tracks, artists)
+    by_name = _by_name(named.join(by_id, on="track", how="anti"), keyed)
+    kinds = zip((by_id, by_name), COUNTS[:2], strict=True)
+    songs_found = pl.concat(found.with_columns(how=pl.lit(kind)) for found, kind in kinds)
+    known = named.sort("track", "guess").unique("track", keep="first")
+    judged = (
+        tracks.join(songs_found, on="track", how="left")
+        .join(keyed.select("song_id", of_song="folded"), on="song_id", how="left")
+        .join(known.select("track", of_entry="folded"), on="track", how="left")
+        .with_columns(
+            pl.col("how").fill_null("unmatched"),
+            primary=pl.coalesce("of_song", "of_entry", folded(pl.col("artist"))),
+        )
+        .select(*TRACK, "song_id", "how", "primary")
+    )
+    return readings.join(judged, on=TRACK, how="left", nulls_equal=True, maintain_order="left")
+
+
+def counts(matches: pl.DataFrame) -> pl.DataFrame:
+    """Return, for each ``source``, how many rows came to be each of ``COUNTS``.
+
+    Args:
+        matches: ``source`` and ``how``.
+    """
+    each = [(pl.col("how") == name).sum().cast(pl.Int64).alias(name) for name in COUNTS]
+    return matches.group_by("source").agg(each)
+
+
+def playlist_entries(matches: pl.DataFrame, held_out_share: float) -> pl.DataFrame:
+    """Lay out what the learner reads: each song or artist of a playlist once.
+
+    Whether a playlist is held out depends on its own name alone, so that it stays on its side
+    from night to night, whichever file brings it.
+
+    Args:
+        matches: as ``matched`` returns them.
+        held_out_share: share of the playlists to hold out; those of a smaller share are among
+            those of a larger one.
+
+    Returns:
+        As ``PLAYLIST_ENTRIES``, sorted by its key.
+    """
+    playlists = matches.select("playlist", "source").unique().sort("playlist", "source")
+    numbered = playlists.with_row_index("number").with_columns(
+        pl.col("number").cast(pl.Int64),
+        held_out=_places(playlists["playlist"]) < held_out_share,
+    )
+    return (
+        matches.join(numbered, on=("playlist", "source"))
+        .select("song_id", "held_out", playlist="number", artist="primary")
+        .filter(pl.any_horizontal(pl.col("song_id", "artist").is_not_null()))
+        .select(PLAYLIST_ENTRIES.schema.keys())
+        .unique()
+        .sort(PLAYLIST_ENTRIES.key)
+    )
+
+
+def unmatched_tracks(matches: pl.DataFrame) -> pl.DataFrame:
+    """Count the entries and playlists of every track that the catalogue lacks.
+
+    Spellings of one title and artist are one track, named as most entries do; a track of which
+    only the id is given is one by its id.
+
+    Args:
+        matches: as ``matched`` returns them.
+
+    Returns:
+        As ``UNMATCHED_TRACKS``, sorted by its key.
+    """
+    title, artist, track_id = (pl.col(name).fill_null("") for name in ("title", "artist", "id"))
+    lost = matches.filter(pl.col("how") == "unmatched").rename({"track_id": "id"})
+    named = (title != "") & (artist != "")
+    group = pl.when(named).then(folded(title) + "\t" + folded(artist)).otherwise("\t\t" + track_id)
+    spelt = lost.select(
+        "source",
+        "playlist",
+        group=group,
+        title=pl.when(named).then(title).otherwise(pl.lit("")),
+        artist=pl.when(named).then(artist).otherwise(pl.lit("")),
+        track_id=track_id,
+    )
+    names = ["title", "artist", "track_id"]
+    commonest = (
+        spelt.group_by("group", *names)
+        .len()
+        .sort("group", "len", *names, descending=[False, True, False, False, False])
+        .unique("group", keep="first", maintain_order=True)
+    )
+    sizes = spelt.group_by("group").agg(
+        entries=pl.len().cast(pl.Int64),
+        playlists=pl.struct("source", "playlist").n_unique().cast(pl.Int64),
+    )
+    found = commonest.join(sizes, on="group").select(UNMATCHED_TRACKS.schema.keys())
+    return found.sort(UNMATCHED_TRACKS.key)
+
+
+def matched_artists(readings: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
+    """Find the credited artists that each row of the files of genres means, by the folded name.
+
+    Args:
+        readings: as ``ARTIST_READINGS``.
+        songs: ``artists``, a JSON array of every credited name.
+
+    Returns:
+        The readings with ``spellings``, a list of the names that songs credit, null where there
+        are none; and ``how``, one of ``COUNTS``.
+    """
+    credited = songs.select(pl.col("artists").unique().str.json_decode(pl.List(pl.String)))
+    names = credited.explode("artists").unique().with_columns(folded=_folded_name("artists"))
+    spelt = names.group_by("folded").agg(spellings=pl.col("artists").sort())
+    found = readings.with_columns(folded=_folded_name("artist")).join(
+        spelt, on="folded", how="left", maintain_order="left"
+    )
+    how = pl.when(pl.col("spellings").is_null()).then(pl.lit("unmatched"))
+    return found.drop("folded").with_columns(how=how.otherwise(pl.lit("matched_by_name")))
+
+
+def artist_genres(matches: pl.DataFrame) -> pl.DataFrame:
+    """Lay out the genres of every credited artist, one a row, each once.
+
+    Args:
+        matches: as ``matched_artists`` returns them.
+
+    Returns:
+        As ``ARTIST_GENRES``, sorted by its key.
+    """
+    known = matches.filter(pl.col("spellings").is_not_null() & (pl.col("genres") != ""))
+    by = known.select(artist="spellings", genre=pl.col("genres").str.split(";"))
+    return by.explode("artist").explode("genre").unique().sort(ARTIST_GENRES.key)
+
+
+def _folded_name(column: str) -> pl.Expr:
+    return folded(pl.col(column)).str.strip_chars()
+
+
+def _artists(songs: pl.DataFrame) -> pl.DataFrame:
+    """Return ``artist``, its ``artist_key`` and, the same for a key, the commonest folded name."""
+    names = songs.group_by("artist").len()
+    keyed = names.with_columns(
+        folded=folded(pl.col("artist")), artist_key=artist_key(pl.col("artist"))
+    )
+    ordered = keyed.sort("len", "folded", descending=[True, False])
+    first = ordered.group_by("artist_key", maintain_order=True).agg(pl.col("folded").first())
+    return keyed.select("artist", "artist_key").join(first, on="artist_key")
+
+
+def _named(tracks: pl.DataFrame, artists: pl.DataFrame) -> pl.DataFrame:
+    """Return the primary artists of the catalogue that a track may mean, the likeliest first.
+
+    A comma may join artists or be part of a name: the whole is tried before what stands before
+    the first comma.
+
+    Returns:
+        ``track``, ``title``, ``guess`` (0, then 1), ``artist_key`` and ``folded``.
+    """
+    named = tracks.drop_nulls(["title", "artist"]).select("track", "title", "artist")
+    head = pl.col("artist").str.extract(r"^([^,]+),")
+    guesses = pl.concat(
+        [
+            named.with_columns(guess=pl.lit(0)),
+            named.with_columns(artist=head, guess=pl.lit(1)).drop_nulls("artist"),
+        ]
+    )
+    known = artists.select("artist_key", "folded").unique("artist_key")
+    return guesses.with_columns(artist_key=artist_key(pl.col("artist"))).join(
+        known, on="artist_key"
+    )
+
+
+def _by_name(named: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
+    """Return ``track`` and ``song_id`` where artist and title agree.
+
+    Args:
+        named: as ``_named`` returns them.
+        songs: ``song_id``, ``title``, ``popularity`` and ``artist_key``.
+    """
+    eligible = songs.select("song_id", "title", "popularity", "artist_key").join(
+        named, on="artist_key", how="semi"
+    )
+    fitting = _titles(named).join(_titles(eligible), on=("artist_key", "step", "title_key"))
+    order = ("track", "guess", "step", "popularity", "song_id")
+    downward = [False, False, False, True, False]
+    ordered = fitting.sort(order, descending=downward, nulls_last=True)
+    return ordered.unique("track", keep="first", maintain_order=True).select("track", "song_id")
+
+
+def _titles(frame: pl.DataFrame) -> pl.DataFrame:
+    """Repeat the rows for each ``step``, with the ``title_key`` that is compared in it.
+
+    Most titles carry nothing that could be taken away, so only the others are searched for it.
+    """
+    title, text = pl.col("title"), pl.col("text")
+    titles = frame.select("title").unique().with_columns(text=folded(title))
+    decorated = text.str.contains(DECORATED)
+    bare = text.str.replace_all(BRACKETS, "").str.replace(AFTER_DASH, "").str.strip_chars()
+    stripped = pl.when(bare != "").then(bare).otherwise(text)
+    plain = titles.filter(~decorated).with_columns(compact(text).alias(step) for step in STEPS)
+    keys = zip(STEPS, (text, base_title(title), stripped), strict=True)
+    others = titles.filter(decorated).with_columns(compact(key).alias(step) for step, key in keys)
+    keyed = pl.concat([plain, others]).unpivot(
+        STEPS, index="title", variable_name="step", value_name="title_key"
+    )
+    return frame.join(keyed, on="title")
+
+
+def _places(names: pl.Series) -> pl.Series:
+    """Return a place from 0 to 1 for each name: the same one for ever, and evenly spread."""
+    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+    return pl.Series([int.from_bytes(d, "big") / 2**64 for d in digests], dtype=pl.Float64)

@@ -1,0 +1,189 @@
+"""Clean signal rows: text comes in; playlist entries or artist genres, and rejected rows, go out.
+
+Nothing is dropped uncounted: each row leaves as a reading, as a rejected row with its reason, or
+as a play that is passed over.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.cleaning import CONTROL, REJECTED_SCHEMA, python_lists
+from warehouse.contracts import ARTIST_READINGS, PLAYLIST_READINGS
+
+SHORTEST_PLAY_MS = 30_000  # from here on Spotify counts a stream, too
+LONGEST_PAUSE = pl.duration(minutes=30)
+EPISODE = r"^spotify:(?:episode|show):|/(?:episode|show)/"
+TRACK = r"^(?:spotify:track:|https?://open\.spotify\.com/(?:[^?#]*/)?track/)([^/?#]+)"
+ADDRESS = r"^(?:spotify:|https?://)"
+TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+ENTRY = ("playlist", "owner", "song_id", "title", "artists", "ended_at", "played_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What a batch became.
+
+    Args:
+        readings: in the order of the contract of their kind, by ``line``.
+        rejected: ``line``, ``reason`` and ``row``.
+        passed_over: how many rows are neither.
+    """
+
+    readings: pl.DataFrame
+    rejected: pl.DataFrame
+    passed_over: int = 0
+
+
+def cleaned_entries(rows: pl.DataFrame, source: str, whole: str) -> Cleaned:
+    """Judge the entries of playlists, and make sessions of a listening history.
+
+    Plays of less than ``SHORTEST_PLAY_MS`` and episodes of podcasts are passed over.
+
+    Args:
+        rows: ``line``, ``row`` and, as text, null where empty, any of ``ENTRY``. A history must
+            be there whole, as a session depends on what was played before.
+        source: name of the file.
+        whole: what the playlist is called where the file is one and has no column for it.
+
+    Returns:
+        Readings as ``PLAYLIST_READINGS`` has them.
+    """
+    alone = "playlist" not in rows.columns
+    absent = [name for name in ENTRY if name not in rows.columns]
+    given = rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in absent)
+    typed = given.with_columns(
+        source=pl.lit(source),
+        playlist=pl.lit(whole) if alone else _playlist(),
+        track_id=_track_id(),
+        title=_name(pl.col("title")),
+        artist=_name(_first_artists(given["artists"])),
+        played_ms=pl.col("played_ms").cast(pl.Int64, strict=False),
+    ).pipe(_with_sessions)
+    faults = _entry_faults()
+    sound = pl.concat_str(faults, separator="; ", ignore_nulls=True) == ""
+    music = ~_is(pl.col("song_id").str.contains(EPISODE))
+    heard = ~_is(pl.col("played_ms") < SHORTEST_PLAY_MS)
+    good = typed.filter(sound & music & heard)
+    bad = typed.filter(~sound & music)
+    return Cleaned(
+        good.select(PLAYLIST_READINGS.schema.keys()).sort("line"),
+        _rejected(bad, faults),
+        typed.height - good.height - bad.height,
+    )
+
+
+def cleaned_genres(rows: pl.DataFrame, source: str) -> Cleaned:
+    """Read the genres of artists, written as a Python list, with semicolons, commas or alone.
+
+    Args:
+        rows: ``line``, ``row``, ``artists`` and ``genres`` as text, null where empty.
+        source: name of the file.
+
+    Returns:
+        Readings as ``ARTIST_READINGS`` has them; an artist of whom no genre is known stays.
+    """
+    text = rows["genres"]
+    listed = text.str.starts_with("[").fill_null(False)
+    lists = python_lists(text.set(~listed, None)) if listed.any() else None
+    separator = pl.when(pl.col("genres").str.contains(";", literal=True))
+    split = separator.then(pl.col("genres").str.split(";")).otherwise(
+        pl.col("genres").str.split(",")
+    )
+    named = pl.element().str.to_lowercase().str.replace_all(CONTROL, " ").str.strip_chars()
+    typed = rows.with_columns(
+        source=pl.lit(source),
+        artist=_name(pl.col("artists")),
+        listed=listed,
+        names=split if lists is None else pl.when(listed).then(lists).otherwise(split),
+    ).with_columns(
+        genres_text=pl.col("genres"),
+        genres=pl.col("names")
+        .list.eval(named.filter(named != "").unique(maintain_order=True))
+        .list.join(";")
+        .fill_null(""),
+    )
+    faults = _genre_faults()
+    sound = pl.concat_str(faults, separator="; ", ignore_nulls=True) == ""
+    return Cleaned(
+        typed.filter(sound).select(ARTIST_READINGS.schema.keys()),
+        _rejected(typed.filter(~sound), faults),
+    )
+
+
+def _is(condition: pl.Expr) -> pl.Expr:
+    return condition.fill_null(False)
+
+
+def _rejected(bad: pl.DataFrame, faults: list[pl.Expr]) -> pl.DataFrame:
+    reason = pl.concat_str(faults, separator="; ", ignore_nulls=True)
+    return bad.with_columns(reason=reason).select(REJECTED_SCHEMA.keys()).sort("line")
+
+
+def _entry_faults() -> list[pl.Expr]:
+    """Return, for each way in which an entry can be unusable, the reason or null."""
+    nowhere, ended = pl.col("playlist").is_null(), pl.col("ended_at")
+    nameless = pl.any_horizontal(pl.col("title", "artist").is_null())
+    no_time = pl.format("ended_at '{}' is not a time such as 2024-12-31 23:59", ended.str.head(60))
+    return [
+        pl.when(nowhere & ended.is_null()).then(pl.lit("playlist is missing")),
+        pl.when(nowhere & ended.is_not_null()).then(no_time),
+        pl.when(pl.col("track_id").is_null() & nameless).then(
+            pl.lit("neither a track id nor title and artist are given")
+        ),
+    ]
+
+
+def _genre_faults() -> list[pl.Expr]:
+    text = pl.col("genres_text")
+    empty = text.str.replace_all(r"\s", "") == "[]"
+    unread = _is(pl.col("listed") & (pl.col("names").list.len() == 0) & ~empty)
+    return [
+        pl.when(pl.col("artist").is_null()).then(pl.lit("artist is missing")),
+        pl.when(unread).then(pl.format("genres '{}' is not a list of names", text.str.head(60))),
+    ]
+
+
+def _playlist() -> pl.Expr:
+    """Name a playlist by its own name and, where that is not unique, its owner's."""
+    owned = pl.format("{} of {}", "playlist", "owner")
+    return pl.coalesce(owned, "playlist", "owner")
+
+
+def _track_id() -> pl.Expr:
+    """Return the id in an address of Spotify, or the text where it is no address."""
+    text = pl.col("song_id").str.strip_chars()
+    address = text.str.contains(ADDRESS)
+    return pl.coalesce(text.str.extract(TRACK), pl.when(~address & (text != "")).then(text))
+
+
+def _name(text: pl.Expr) -> pl.Expr:
+    plain = text.str.replace_all(CONTROL, " ").str.strip_chars()
+    return pl.when(plain != "").then(plain)
+
+
+def _first_artists(text: pl.Series) -> pl.Expr:
+    """Return the first of artists that a Python list or semicolons keep apart."""
+    first = pl.lit(text.str.split(";").list.first())
+    if not text.str.starts_with("['").any():
+        return first
+    listed = python_lists(text.set(~text.str.starts_with("[").fill_null(False), None))
+    return pl.coalesce(pl.lit(listed.list.first()), first)
+
+
+def _with_sessions(entries: pl.DataFrame) -> pl.DataFrame:
+    """Make a playlist of what was played with no pause longer than ``LONGEST_PAUSE``.
+
+    A session is named by when it began, in UTC, so that it is the same one in the next export.
+    """
+    if entries["ended_at"].is_null().all():
+        return entries
+    text = pl.col("ended_at").str.replace("T", " ", literal=True).str.strip_suffix("Z")
+    ended = pl.coalesce(text.str.to_datetime(form, strict=False) for form in TIMES)
+    began = pl.col("ended") - pl.duration(milliseconds=pl.col("played_ms").fill_null(0))
+    ordered = entries.with_columns(ended=ended).sort("ended", "line", nulls_last=True)
+    paused = _is(began - pl.col("ended").shift() > LONGEST_PAUSE)
+    numbered = ordered.with_columns(session=paused.cum_sum(), began=began)
+    start = pl.col("began").min().over("session").dt.strftime("session %Y-%m-%d %H:%M")
+    timed = numbered.with_columns(playlist=pl.when(pl.col("ended").is_not_null()).then(start))
+    return timed.drop("ended", "session", "began")
