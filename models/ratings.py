@@ -92,17 +92,17 @@ def with_fallback(
 ) -> Factors:
     """Lend songs with few ratings the factors of their neighbours.
 
-    A song with n ratings keeps ``n / (n + enough)`` of its own bias and vector; the rest is the
-    weighted mean of its neighbours', each counting by the same share. How far neighbours are to
-    be believed is measured on the songs that have ratings: bias and vectors are scaled by the
-    slope, from 0 to 1, of a song's own on what it would be lent. So neighbours that say nothing
-    about taste lend nothing.
+    A fit draws a song with n ratings to zero, by about ``enough / (n + enough)``; that share of
+    its neighbours' weighted mean is added, which draws it to them instead. A neighbour counts by
+    its own ``n / (n + enough)``. How far neighbours are to be believed is measured on the songs
+    that have ratings: bias and vectors are scaled by the slope, from 0 to 1, of a song's own on
+    what it would be lent. So neighbours that say nothing about taste lend nothing.
 
     Args:
         factors: of all songs.
         neighbours: shape ``(n_songs, k)``, numbers of songs, -1 for none.
         weights: shape ``(n_songs, k)``, at least 0.
-        enough: ratings after which a song's own factors count half.
+        enough: ratings after which a song's own count as much as what is lent.
 
     Returns:
         The same with other ``bias`` and ``vectors``; a song whose neighbours have no ratings
@@ -120,8 +120,7 @@ def with_fallback(
         fit = (share[:, None] * lent[:, part] * own[:, part]).sum()
         size = (share[:, None] * lent[:, part] ** 2).sum()
         lent[:, part] *= np.clip(fit / size, 0, 1) if size > 0 else 0
-    keep = np.where(total > 0, share, 1)[:, None]
-    mixed = keep * own + (1 - keep) * lent
+    mixed = own + (1 - share[:, None]) * lent
     return replace(factors, bias=mixed[:, 0], vectors=mixed[:, 1:])
 
 
