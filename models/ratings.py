@@ -14,6 +14,8 @@ from models.factorisation import (
     Factors,
     FloatMatrix,
     IndexMatrix,
+    Recipe,
+    fitted,
     require_ratings,
 )
 
@@ -211,6 +213,51 @@ def worth_asking(
         chosen.append(int(song))
         doubt = _doubt(factors, np.append(answered, chosen).astype(np.int64))
     return np.array(chosen, dtype=np.int64)
+
+
+def errors_in_folds(
+    users: IndexMatrix,
+    songs: IndexMatrix,
+    ratings: FloatMatrix,
+    shape: tuple[int, int],
+    folds: int = 5,
+) -> dict[str, float]:
+    """Return how far off each model is on ratings that it has not seen, each rating held out once.
+
+    The folds are drawn from a fixed seed; the order of the ratings is no matter.
+
+    Args:
+        users: shape ``(n_ratings,)``, as for ``fitted``.
+        songs: shape ``(n_ratings,)``.
+        ratings: shape ``(n_ratings,)``.
+        shape: number of users and of songs.
+        folds: how often a model is fitted, on all but one part of the ratings; at least 2.
+
+    Returns:
+        Root mean square error in stars of ``song means``, ``biases`` (of people and songs) and
+        ``factors``, the model that serves.
+
+    Raises:
+        ValueError: there are fewer ratings than folds, or one is not from 1 to 5.
+    """
+    if len(ratings) < folds:
+        raise ValueError(f"expected at least {folds} ratings for as many folds, got {len(ratings)}")
+    order = np.lexsort((songs, users))
+    users, songs, ratings = users[order], songs[order], ratings[order]
+    fold = np.random.default_rng(0).permutation(len(ratings)) % folds
+    squares = dict.fromkeys(("song means", "biases", "factors"), 0.0)
+    for number in range(folds):
+        seen, held = fold != number, fold == number
+        count = np.bincount(songs[seen], minlength=shape[1])
+        total = np.bincount(songs[seen], ratings[seen], shape[1])
+        means = np.where(count > 0, total / np.maximum(count, 1), ratings[seen].mean())
+        guesses = {"song means": means[songs[held]]}
+        for name, recipe in {"biases": Recipe(factors=0), "factors": Recipe()}.items():
+            factors, people = fitted(users[seen], songs[seen], ratings[seen], shape, recipe)
+            guesses[name] = predicted(factors, people[users[held]], songs[held])
+        for name, guess in guesses.items():
+            squares[name] += float(np.square(guess - ratings[held]).sum())
+    return {name: float(np.sqrt(square / len(ratings))) for name, square in squares.items()}
 
 
 def _given(

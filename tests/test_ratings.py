@@ -10,6 +10,7 @@ from models import ratings as module
 from models.factorisation import Factors, Recipe, fitted
 from models.ratings import (
     contributions,
+    errors_in_folds,
     folded_in,
     predicted,
     top_unrated,
@@ -89,6 +90,22 @@ def test_what_was_planted_is_found_better_than_by_means_and_biases(planted):
         errors[name] = rmse(predicted(factors, vectors[users], songs), held)
     assert errors["ours"] < 0.7 * errors["bias"] < 0.7 * errors["mean"]
     assert errors["ours"] < 0.65  # the noise that was planted and half stars: 0.42
+
+
+def test_errors_in_folds_are_of_ratings_that_were_not_seen_in_any_order(planted):
+    columns, shape = (planted.users, planted.songs, planted.ratings), (USERS, SONGS)
+    errors = errors_in_folds(*columns, shape, 3)
+    assert errors["factors"] < 0.7 * errors["biases"] < 0.7 * errors["song means"]
+    turned = errors_in_folds(*(column[::-1] for column in columns), shape, 3)
+    assert turned == errors
+    noise = np.random.default_rng(8).choice([1.0, 5.0], len(planted.ratings))
+    assert min(errors_in_folds(*columns[:2], noise, shape, 3).values()) > 1.98
+
+
+def test_fewer_ratings_than_folds_are_refused():
+    four = np.arange(4)
+    with pytest.raises(ValueError, match="at least 5 ratings"):
+        errors_in_folds(four, four, np.full(4, 3.0), (4, 4))
 
 
 def test_factors_that_nothing_needs_are_left_without_spread(planted):
