@@ -63,7 +63,7 @@ def playlist_format(header: Sequence[str], file: str) -> Format:
         "artists": _first(header, tuple(name for name in ARTIST if name != "name")),
     }
     list_id, name, owner = (_first(header, names) for names in (PLAYLIST, PLAYLIST_NAME, LISTENER))
-    whose = {"playlist": list_id} if list_id else {"playlist": name, "owner": owner}
+    whose = {"playlist": list_id or name or owner, "owner": None if list_id or not name else owner}
     exported = bool(_first(header, EXPORTIFY) and track["title"] and track["artists"])
     told = bool(track["song_id"] or (track["title"] and track["artists"]))
     if not told or not (exported or any(whose.values())):

@@ -5,6 +5,7 @@ the listening history, short or extended. Which one it is shows in its shape, no
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import polars as pl
-from pydantic import AliasPath, BaseModel, Field, NonNegativeInt, ValidationError
+from pydantic import AliasPath, BaseModel, Field, NonNegativeInt, ValidationError, field_validator
 
 from warehouse.errors import InputError
 from warehouse.formats import Format
@@ -21,6 +22,7 @@ from warehouse.formats import Format
 COLUMNS = ("playlist", "song_id", "title", "artists", "ended_at", "played_ms")
 ROWS_SCHEMA = {"line": pl.Int64, "row": pl.String, **dict.fromkeys(COLUMNS, pl.String)}
 MALFORMED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
+SURROGATE = re.compile("[\ud800-\udfff]")
 SAVED = "saved tracks"
 EPISODE = "spotify:episode:"
 LOCAL = "spotify:local:"
@@ -34,6 +36,13 @@ class _Entry(BaseModel):
     song_id: str | None = None
     ended_at: str | None = None
     played_ms: NonNegativeInt | None = None
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _unicode(cls, value: object) -> object:
+        if isinstance(value, str) and SURROGATE.search(value):
+            raise ValueError("is not Unicode text")
+        return value
 
 
 class _Saved(_Entry):
@@ -166,10 +175,10 @@ def _read_of(value: Any, model: type[_Entry]) -> Any:
 def _reason(error: ValidationError) -> str:
     breaches = []
     for breach in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(part) for part in breach["loc"])
-        said = breach["msg"].removeprefix("Input ")
-        missing = breach["type"] == "missing"
-        breaches.append(f"{where or 'the entry'} {'is missing' if missing else said}")
+        where = ".".join(str(part) for part in breach["loc"]) or "the entry"
+        said = breach["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        known = {"missing": "is missing", "model_type": "is not an object"}
+        breaches.append(f"{where} {known.get(breach['type'], said)}")
     return "; ".join(breaches)
 
 
@@ -190,7 +199,7 @@ def _listed(value: Any) -> list[tuple[str | None, Any]] | None:
         if not isinstance(items, list):
             found.append((None, {"track": playlist}))
             continue
-        name = str(playlist.get("name") or "untitled")
+        name = SURROGATE.sub("?", str(playlist.get("name") or "untitled"))
         times[name] += 1
         label = name if times[name] == 1 else f"{name} ({times[name]})"
         found += [(label, item) for item in items]

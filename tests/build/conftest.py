@@ -42,6 +42,16 @@ def golden() -> Path:
 
 
 @pytest.fixture(scope="session")
+def signals(golden: Path) -> dict[str, Any]:
+    """Return the settings that add the golden signals, of which one entry in nine is bad."""
+    return {
+        "genres": [golden / "artists.csv"],
+        "playlists": [golden / "playlists.csv"],
+        "max_rejected_share": 0.2,
+    }
+
+
+@pytest.fixture(scope="session")
 def demo(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the published folder of the demo catalogue; nobody may write in it."""
     return build(tmp_path_factory.mktemp("demo") / "var")

@@ -15,12 +15,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flows import summary
 from flows.refresh import directly
 from flows.serve import site
 from flows.settings import settings
 from flows.similar import recommended
 from models import encoder
-from warehouse.contracts import TABLES
+from warehouse import store
+from warehouse.contracts import PLAYLIST_ENTRIES, TABLES
+from warehouse.errors import InputError
 from warehouse.manifest import load_model, read_manifest, sha256
 from warehouse.release import Home, published
 
@@ -139,6 +142,107 @@ def test_the_golden_songs_are_merged_and_grouped_as_a_reader_would(build, golden
     assert rows(folder, "select artist, artists, label from songs where song_id = 'dance1'") == [
         ("Björk Ålund", '["Björk Ålund", "Kilo"]', "Café Señor - Björk Ålund (2015)")
     ]
+
+
+def test_the_golden_signals_are_matched_as_a_reader_would(build, golden, signals, rows, tmp_path):
+    folder = build(tmp_path, golden / "tracks.csv", neighbours=3, **signals)
+    counted = "matched_by_id, matched_by_name, unmatched, passed_over, rejected"
+    assert rows(folder, f"select kind, rows_read, {counted} from sources order by kind") == [
+        ("genres", 3, 0, 2, 1, 0, 0),
+        ("playlists", 9, 2, 4, 2, 0, 1),
+        ("tracks", 13, 0, 0, 0, 0, 0),
+    ]
+    assert rows(folder, "select * from artist_genres order by artist, genre") == [
+        ("Ada Bell", "folk"),
+        ("Ada Bell", "singer-songwriter"),
+        ("Kilo", "dance pop"),
+        ("Kilo", "house"),
+    ]
+    lacking = "select title, artist, track_id, entries, playlists from unmatched_tracks"
+    assert rows(folder, lacking) == [("Tide", "ADA BELL", "", 2, 2)]
+    assert rows(folder, "select source, line, reason from rejected_rows") == [
+        ("playlists.csv", 10, "playlist is missing")
+    ]
+    with store.opened(tmp_path / "warehouse.duckdb") as warehouse:
+        learnt = warehouse.frame(PLAYLIST_ENTRIES)
+    assert learnt.drop("held_out").rows() == [
+        (0, "folk1", "ada bell"),
+        (0, "folk3", "ada bell"),
+        (0, None, "ada bell"),
+        (1, "dance1", "bjork alund"),
+        (1, "metal1", "iron gate"),
+        (1, "metal3", "norn"),
+        (1, None, "ada bell"),
+    ]
+
+
+def test_the_summary_says_how_much_of_each_signal_was_found(build, golden, signals, tmp_path):
+    folder = build(tmp_path, golden / "tracks.csv", neighbours=3, **signals)
+    told = summary.text(read_manifest(folder), Home(tmp_path))
+    assert "genres           2 of 3 found (by name) from artists.csv" in told
+    assert "playlists        6 of 8 found (2 by id, 4 by name) from playlists.csv" in told
+    plain = build(tmp_path / "plain", golden / "tracks.csv", neighbours=3)
+    assert "found" not in summary.text(read_manifest(plain), Home(tmp_path / "plain"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        (
+            "playlists",
+            "pid,track_id,title,artist\n1,x1,,\n1,,Tide,Cy\n",
+            r"mine.csv: none of its 2 entries .* such as x1 and 'Tide' by Cy\.\nCheck",
+        ),
+        ("genres", "artist,genre\nCy,rock\n", r"mine.csv: none of its 1 entries .* 'Cy'\.\n"),
+        ("playlists", "pid,track_id\n,folk1\n1,folk1\n", "1 of 2 rows .*cannot be used"),
+        ("playlists", "track_id,name\n1,2\n", "not known as a file of playlists"),
+    ],
+)
+def test_a_signal_that_cannot_be_used_leaves_what_is_published(
+    build, golden, snapshot, tmp_path, kind, text, words
+):
+    served = build(tmp_path / "var", golden / "tracks.csv", neighbours=3)
+    before = snapshot(tmp_path / "var" / "current")
+    (tmp_path / "mine.csv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        build(
+            tmp_path / "var", golden / "tracks.csv", neighbours=3, **{kind: [tmp_path / "mine.csv"]}
+        )
+    assert published(Home(tmp_path / "var")) == served
+    assert snapshot(tmp_path / "var" / "current") == before
+
+
+@pytest.mark.parametrize("change", ["playlists", "genres", "share", "none of them"])
+def test_other_signals_or_another_share_make_a_new_build(build, golden, signals, tmp_path, change):
+    mine = {
+        kind: [Path(shutil.copy(golden / f"{name}.csv", tmp_path))]
+        for kind, name in (("genres", "artists"), ("playlists", "playlists"))
+    }
+    chosen = {**signals, **mine, "neighbours": 3}
+    first = build(tmp_path / "var", golden / "tracks.csv", **chosen)
+    assert build(tmp_path / "var", golden / "tracks.csv", **chosen) == first
+    if change == "share":
+        chosen["held_out_share"] = 0.3
+    elif change == "none of them":
+        del chosen["genres"], chosen["playlists"]
+    else:
+        file = mine[change][0]
+        file.write_text(file.read_text().replace("Nobody", "Someone").replace("Tide", "Tides"))
+    second = build(tmp_path / "var", golden / "tracks.csv", **chosen)
+    assert read_manifest(second).build_id != read_manifest(first).build_id
+
+
+def test_the_demo_brings_its_own_signals_and_gives_way_to_others(build, golden, rows, tmp_path):
+    (tmp_path / "mine.csv").write_text("user_id,title,artist\n1,Road at Noon,Storms of Bellmere\n")
+    folder = build(tmp_path / "var", playlists=[tmp_path / "mine.csv"])
+    kinds = "select kind, source from sources order by kind"
+    assert rows(folder, kinds) == [
+        ("genres", "artists.csv"),
+        ("playlists", "mine.csv"),
+        ("tracks", "tracks.csv"),
+    ]
+    real = build(tmp_path / "var", golden / "tracks.csv", neighbours=3)
+    assert rows(real, kinds) == [("tracks", "tracks.csv")]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,18 @@ from warehouse.release import Home, builds, published
 
 SEGUE = Path(sys.executable).with_name("segue")
 STAGES = (
-    *("read", "merged", "encoded", "searched", "explained", "written", "checked", "twinned"),
+    *(
+        "read",
+        "gathered",
+        "merged",
+        "matched",
+        "encoded",
+        "searched",
+        "explained",
+        "written",
+        "checked",
+        "twinned",
+    ),
     "published",
 )
 
@@ -45,8 +56,9 @@ class Doomed(Progress):
                     os.kill(os.getpid(), signal.SIGKILL)
             yield last_words
 
-home, tracks = Path(sys.argv[2]), (Path(sys.argv[3]),)
-plan = planned(settings(home=home, tracks=tracks, neighbours=2))
+home, (tracks, genres, playlists) = Path(sys.argv[2]), [(Path(arg),) for arg in sys.argv[3:]]
+files = {"tracks": tracks, "genres": genres, "playlists": playlists}
+plan = planned(settings(home=home, **files, neighbours=2, max_rejected_share=0.2))
 with held(plan.home):
     stages.refresh(plan, Doomed())
 """
@@ -62,7 +74,8 @@ def last_words(event, args):
 
 sys.addaudithook(last_words)
 from flows.cli import app
-app(["build", "--direct", "--neighbours", "2", "--home", sys.argv[2], "--tracks", sys.argv[3]])
+files = zip(("--home", "--tracks", "--genres", "--playlists"), sys.argv[2:])
+app(["build", "--direct", "--neighbours", "2", *(word for option in files for word in option)])
 """
 MOMENTS = (
     "os.rename manifest.json",  # everything is written but the manifest
@@ -71,6 +84,7 @@ MOMENTS = (
     "os.rename current",  # between manifest and promotion, at the last moment
     "os.remove manifest.json",  # promoted; an old build is being deleted
 )
+FILES = ("tracks.csv", "artists.csv", "playlists.csv")
 SERVED_ALREADY = ("published", "os.remove manifest.json")
 
 
@@ -92,8 +106,11 @@ def killed(served, golden, tmp_path_factory):
         shutil.copytree(served, home, symlinks=True)
         script = DIES_IN_STAGE if moment in STAGES else DIES_BEFORE
         run = subprocess.run(
-            [sys.executable, "-c", script, moment, home, golden / "tracks.csv"],
-            env={"PATH": "/usr/bin:/bin", "HOME": str(home.parent), "SEGUE_KEEP": "1"},
+            [sys.executable, "-c", script, moment, home, *(golden / name for name in FILES)],
+            env={
+                **{"PATH": "/usr/bin:/bin", "HOME": str(home.parent)},
+                **{"SEGUE_KEEP": "1", "SEGUE_MAX_REJECTED_SHARE": "0.2"},
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -109,7 +126,7 @@ def killed(served, golden, tmp_path_factory):
 
 @pytest.mark.parametrize("moment", [*STAGES, *MOMENTS])
 def test_kill_9_leaves_a_whole_build_served_and_the_next_run_heals(
-    moment, killed, served, build, golden, snapshot, rows
+    moment, killed, served, build, golden, signals, snapshot, rows
 ):
     home = killed[moment]
     old = published(Home(served))
@@ -123,7 +140,8 @@ def test_kill_9_leaves_a_whole_build_served_and_the_next_run_heals(
         snapshot(now).items()
     )
 
-    healed = build(home, golden / "tracks.csv", neighbours=2)
+    healed = build(home, golden / "tracks.csv", neighbours=2, **signals)
+    assert rows(healed, "select sum(entries) from unmatched_tracks") == [(2,)]
     assert rows(healed, "select count(*) from recommendations") == [(24,)]
     assert read_manifest(healed).parameters["neighbours"] == 2
     if moment not in SERVED_ALREADY:
@@ -138,11 +156,12 @@ def test_kill_9_leaves_a_whole_build_served_and_the_next_run_heals(
 
 
 def test_what_a_killed_run_would_have_made_is_what_the_next_run_makes(
-    killed, build, golden, tmp_path
+    killed, build, golden, signals, tmp_path
 ):
-    healed = build(killed["explained"], golden / "tracks.csv", neighbours=2)
-    clean = build(tmp_path, golden / "tracks.csv", neighbours=2)
-    for name in ("parquet/recommendations.parquet", "parquet/songs.parquet"):
+    healed = build(killed["explained"], golden / "tracks.csv", neighbours=2, **signals)
+    clean = build(tmp_path, golden / "tracks.csv", neighbours=2, **signals)
+    for table in ("recommendations", "songs", "sources", "artist_genres", "unmatched_tracks"):
+        name = f"parquet/{table}.parquet"
         assert (healed / name).read_bytes() == (clean / name).read_bytes()
     for name in ("encoder", "vectors"):
         path = f"models/{name}.joblib"
@@ -164,7 +183,7 @@ def starved(home, limit, *words):
 
 @pytest.mark.parametrize(
     ("limit", "stage"),
-    [(200_000, "the demo catalogue"), (1_000_000, "merged"), (4_500_000, "written")],
+    [(200_000, "the demo catalogue"), (1_700_000, "gathered"), (4_500_000, "written")],
 )
 def test_a_full_disk_gives_one_message_and_changes_nothing_published(
     demo, snapshot, tmp_path, limit, stage
