@@ -17,6 +17,7 @@ from warehouse.contracts import CHECKS, TABLES, VIEWS, Table
 from warehouse.ddl import column_list, create_indexes, create_sqlite, quoted
 from warehouse.describe import DATABASE, Twin, datapackage
 from warehouse.manifest import sha256
+from warehouse.search_index import write_search
 from warehouse.store import SQL, Warehouse
 
 Advance = Callable[[int], None]
@@ -47,7 +48,7 @@ def bake(warehouse: Warehouse, target: Path, advance: Advance) -> None:
                 advance(frame.height)
         for statement in [sql for table in TABLES for sql in create_indexes(table)]:
             database.execute(statement)
-        database.executescript((SQL / "search.sql").read_text())
+        write_search(database)
         for view in VIEWS:
             database.execute((SQL / "views" / f"{view.name}.sql").read_text())
         database.execute("analyze")

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 ROOMS = ("flows", "transforms", "models", "warehouse")
-LIBRARIES = ("duckdb", "numpy", "polars", "pyarrow", "rapidfuzz", "scikit-learn", "scipy")
+LIBRARIES = (
+    "duckdb",
+    "numpy",
+    "polars",
+    "pyarrow",
+    "rapidfuzz",
+    "scikit-learn",
+    "scipy",
+    "wordllama",
+)
 
 
 @cache
