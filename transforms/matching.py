@@ -231,7 +231,8 @@ def _titles(frame: pl.DataFrame) -> pl.DataFrame:
     decorated = text.str.contains(DECORATED)
     bare = text.str.replace_all(BRACKETS, "").str.replace(AFTER_DASH, "").str.strip_chars()
     stripped = pl.when(bare != "").then(bare).otherwise(text)
-    plain = titles.filter(~decorated).with_columns(compact(text).alias(step) for step in STEPS)
+    once = titles.filter(~decorated).with_columns(same=compact(text))
+    plain = once.select("title", "text", *(pl.col("same").alias(step) for step in STEPS))
     keys = zip(STEPS, (text, base_title(title), stripped), strict=True)
     others = titles.filter(decorated).with_columns(compact(key).alias(step) for step, key in keys)
     keyed = pl.concat([plain, others]).unpivot(

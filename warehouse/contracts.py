@@ -365,7 +365,6 @@ UNMATCHED_TRACKS = Table(
         Column("playlists", pl.Int64, "Playlists that hold it.", "playlists", low=1),
     ),
     rowid=False,
-    indexes=(("entries",),),
 )
 
 RECOMMENDATIONS = Table(

@@ -76,6 +76,8 @@ LAYOUT: dict[str, dict[str, Any]] = {
     },
     "families": {"sort_desc": "versions", "size": 50},
     "song_genres": {"facets": ["genre"], "facet_size": 24, "size": 50},
+    "artist_genres": {"facets": ["genre"], "facet_size": 24, "size": 50},
+    "unmatched_tracks": {"sort_desc": "entries", "size": 50},
     "recommendations": {"size": 50},
     "features": {"sort_desc": "variance_share", "facets": ["block"]},
     "rejected_rows": {"facets": ["reason", "source"]},
