@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -278,6 +278,38 @@ def similar(
             table.add_row(str(m.rank), m.title, m.artist, year, f"{m.distance:.2f}", m.reason or "")
         out.print(f"Like {label}")
         out.print(table)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="A title, an artist, both, or what it is about.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Songs to show.")] = 20,
+    home: Home = None,
+) -> None:
+    """Find songs, whatever the spelling, case and word order."""
+    from models.search import Searcher
+    from warehouse import export, release
+    from warehouse.search import SearchIndex
+
+    with _told():
+        file = release.published(_home(_settings(home=home))) / export.FILE
+        with closing(export.opened(file)) as database:
+            hits = Searcher(SearchIndex(database)).search(text, limit)
+            wanted = "select title, artist, year from songs where song_id = ?"
+            songs = [database.execute(wanted, (hit.song_id,)).fetchone() for hit in hits]
+        if as_json:
+            names = ("title", "artist", "year")
+            rows = [
+                asdict(hit) | dict(zip(names, song, strict=True))
+                for hit, song in zip(hits, songs, strict=True)
+            ]
+            print(json.dumps({"query": text, "songs": rows}, indent=2))
+            return
+        table = _table("song", "artist", "year", "found by", "song_id")
+        for hit, (title, artist, year) in zip(hits, songs, strict=True):
+            table.add_row(title, artist, str(year or ""), hit.how, hit.song_id)
+        out.print(table if hits else "No song is like that.")
 
 
 @app.command()

@@ -232,6 +232,14 @@ def test_a_meaning_finds_other_words(invented):
     assert {h.song_id: h.how for h in hits}["cash"] == "meaning"
 
 
+def test_a_meaning_is_asked_for_with_a_word_that_no_song_has(demo):
+    searcher, songs = demo
+    titles = {song_id: title.lower().split() for song_id, _, title, _, _ in songs}
+    assert not any("sea" in title for title in titles.values())
+    found = ids(searcher.search("songs about the sea", 10))
+    assert all("ocean" in titles[song_id] for song_id in found[:3])
+
+
 def test_a_version_is_not_listed_beside_another(invented):
     families = [hit.family_id for hit in invented.search("hello")]
     assert len(families) == len(set(families))

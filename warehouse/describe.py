@@ -45,7 +45,8 @@ CANNED = (
     CannedQuery(
         "search",
         "Search",
-        "Songs whose title and artist hold every word of q. Case and accents do not matter.",
+        "Songs that q may mean, by title, artist or both. Accents, word order and a few typing "
+        "errors do not matter; 'songs about money' also finds other words for it.",
         ("q",),
     ),
     CannedQuery(

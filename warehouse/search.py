@@ -128,7 +128,7 @@ class SearchIndex:
         framed = about != query
         spelt = self._songs(self._whole(padded(query)) if framed else self._alike(query))
         worded = self._worded(self._counts(about if framed else text))
-        return Found(query, spelt, worded, framed, partial(self._meant, about))
+        return Found(query, spelt, worded, framed, partial(self._meant, about, framed))
 
     def begun(self, text: str) -> Found:
         """Return the popular songs in which a word begins with ``text``, or those alike."""
@@ -199,16 +199,17 @@ class SearchIndex:
             for song, family, popularity, title, artists in rows
         ]
 
-    def _meant(self, query: str) -> list[Song]:
+    def _meant(self, query: str, framed: bool) -> list[Song]:
         """Return songs whose titles say in other words what the query says, popular ones first.
 
-        What the titles share with the query is found by the letters, so it is left out here.
+        What the titles share with the query is found by the letters, so it is left out here. A word
+        that no song has is rather a typing error, unless the query says that it means something.
         """
         known = dict(self.connection.execute(COUNTS, [json.dumps(query.split())]))
-        words = [word for word in query.split() if word in known and not LITTLE.fullmatch(word)]
+        words = [w for w in query.split() if (framed or w in known) and not LITTLE.fullmatch(w)]
         if not words or not len(self.arrays.titles):
             return []
-        shares = np.array([known[word] for word in words]) / (WORDS * self.arrays.size)
+        shares = np.array([known.get(word, 0) for word in words]) / (WORDS * self.arrays.size)
         vectors = meanings.embedded(words) - self.arrays.centre
         wanted = (meanings.weights(shares)[:, None] * vectors).sum(axis=0) @ self.arrays.directions
         close = self.arrays.titles @ (wanted / max(float(np.linalg.norm(wanted)), 1e-9))

@@ -1,36 +1,46 @@
-"""Give SQL the function ``search_terms``: what a reader typed comes in, an FTS5 query goes out."""
+"""Give SQL the function ``search_songs``: what a reader typed comes in, song ids go out as JSON.
+
+Nothing of what is typed is kept.
+"""
 
 # mypy: disable-error-code="untyped-decorator"
 
-import re
+import json
 import sqlite3
-import unicodedata
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
 
 from datasette.hookspecs import hookimpl
 
-# What the tokenizer unicode61 holds to be a word: letters and digits of any script.
-WORD = re.compile(r"[^\W_]+", re.UNICODE)
-SHORTEST_PREFIX = 3  # bytes, so one sign of Chinese will do; "th" is found in a tenth of all songs
+from models.search import Searcher
+from warehouse import export
+from warehouse.describe import DATABASE
+from warehouse.search import Arrays, SearchIndex
 
-NOTHING = '""'
+LIMIT = 50
 
 
 @hookimpl
-def prepare_connection(conn: sqlite3.Connection) -> None:
-    """Make ``search_terms`` known to every connection."""
-    conn.create_function("search_terms", 1, search_terms, deterministic=True)
+def prepare_connection(conn: sqlite3.Connection, database: str) -> None:
+    """Make ``search_songs`` known to the connections to the published file."""
+    if database != DATABASE:
+        return
+
+    def search_songs(text: object) -> str:
+        """Return the ids of the songs found, best first, as a JSON array."""
+        searcher = Searcher(SearchIndex(conn, _arrays(_file(conn))))
+        return json.dumps([hit.song_id for hit in searcher.search(str(text or ""), LIMIT)])
+
+    conn.create_function("search_songs", 1, search_songs)
 
 
-def search_terms(text: object) -> str:
-    """Return the words of ``text``, each quoted, so that no operator or quote is left.
+def _file(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("pragma database_list").fetchone()[2])
 
-    The last word may be the beginning of one, as a reader is often still typing it.
 
-    Returns:
-        An FTS5 query that asks for every word; without any, one that matches nothing.
-    """
-    words = WORD.findall(unicodedata.normalize("NFC", str(text or "")))
-    if not words:
-        return NOTHING
-    prefix = "*" if len(words[-1].encode()) >= SHORTEST_PREFIX else ""
-    return " ".join(f'"{word}"' for word in words) + prefix
+@lru_cache(maxsize=1)
+def _arrays(file: str) -> Arrays:
+    """Return what a search reads whole, once for all connections to one file."""
+    with closing(export.opened(Path(file))) as connection:
+        return Arrays(connection)

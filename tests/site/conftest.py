@@ -12,6 +12,7 @@ import pytest
 from flows.serve import site
 from warehouse import ddl
 from warehouse.contracts import MEASUREMENTS, TABLES, VIEWS, Table
+from warehouse.search_index import write_search
 
 SQL = Path(ddl.__file__).parent / "sql"
 K = 5
@@ -177,7 +178,8 @@ def write_build(folder: Path) -> Path:
             database.execute(statement)
     for view in VIEWS:
         database.execute((SQL / "views" / f"{view.name}.sql").read_text())
-    database.executescript((SQL / "search.sql").read_text())
+    write_search(database)
+    database.commit()
     assert database.execute("pragma foreign_key_check").fetchall() == []
     database.close()
     manifest = {

@@ -172,8 +172,13 @@ def test_search_finds(reader, q, song_id):
     assert song_id in ids(reader, q)
 
 
-def test_search_puts_the_exact_title_before_longer_ones(reader):
-    assert ids(reader, "hello") == ["4uLU6hMCjMI75M1A2tKUQC", "hello-2", "hello-live"]
+def test_search_shows_one_version_of_a_song_and_popular_ones_first(reader):
+    assert ids(reader, "hello") == ["4uLU6hMCjMI75M1A2tKUQC", "hello-2"]
+    assert ids(reader, "hello live") == ["hello-live", "hello-2"]
+
+
+def test_search_forgives_a_typing_error(reader):
+    assert ids(reader, "teh lantrens")[0] == "hello-2"
 
 
 @pytest.mark.parametrize(

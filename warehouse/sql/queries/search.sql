@@ -1,24 +1,9 @@
--- Songs whose title and artist hold every word of :q, exact titles and popular songs first.
--- search_terms() is the site's own function: it quotes the words, so that no operator remains,
--- and an empty phrase where there are none ("!!!" is a band), when title or artist must be :q itself.
+-- Songs that :q may mean by title, artist or both, best first, one of each family of versions.
+-- search_songs() is the site's own function: it forgives accents, word order and typing errors.
 with
-matches as materialized (
-    select rowid as song_row, bm25(songs_fts, 2.0, 1.0) as badness
-    from songs_fts
-    where songs_fts match search_terms(:q)
-    order by badness
-    limit 500
-),
-wordless as materialized (
-    select rowid as song_row, 0 as badness
-    from songs
-    where search_terms(:q) = '""' and trim(:q) <> '' and trim(:q) in (title, artist)
-    limit 500
-),
-found as (
-    select song_row, badness from matches
-    union all
-    select song_row, badness from wordless
+found as materialized (
+    select key as place, value as song_id
+    from json_each(search_songs(:q))
 )
 select
     songs.song_id,
@@ -29,10 +14,5 @@ select
     songs.album,
     songs.popularity
 from found
-join songs on songs.rowid = found.song_row
-order by
-    lower(songs.title) = lower(trim(:q)) desc,
-    songs.popularity desc,
-    found.badness,
-    songs.song_id
-limit 50
+join songs on songs.song_id = found.song_id
+order by found.place
