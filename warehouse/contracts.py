@@ -3,7 +3,7 @@
 Pure data. Importing this module opens no file and no connection.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -323,6 +323,36 @@ FAMILIES = Table(
             references="songs.song_id",
         ),
         Column("versions", pl.Int64, "How many songs belong to the family.", "songs", low=1),
+    ),
+)
+
+AVERAGED = (
+    *("year", "duration_ms", "popularity", "danceability", "energy", "loudness", "speechiness"),
+    *("acousticness", "instrumentalness", "liveness", "valence", "tempo"),
+)
+
+
+def _mean(column: Column) -> Column:
+    """Declare the mean of a column over several songs."""
+    about = f"Mean over the songs. {column.about}"
+    return replace(column, dtype=pl.Float64, about=about, nullable=True)
+
+
+TASTES = Table(
+    name="tastes",
+    about="Songs that go together, found by grouping their vectors; every song is of one taste.",
+    key=("taste_id",),
+    unique=(("label",),),
+    source="k-means from the last build's tastes; see models/tastes.py and transforms/tastes.py.",
+    columns=(
+        Column(
+            "taste_id",
+            pl.String,
+            "Hash of the songs that the taste began with; the same for as long as it lasts.",
+        ),
+        Column("label", pl.String, "What sets it apart: genres where known, features and years."),
+        Column("songs", pl.Int64, "How many songs are of it.", "songs", low=1),
+        *(_mean(column) for column in SONGS.columns if column.name in AVERAGED),
     ),
 )
 
