@@ -98,13 +98,30 @@ def recognised(path: Path) -> Format:
 
 
 def entries(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return what can be read of every entry, and the malformed ones.
+    """Return what can be read of every entry of a file, and the malformed ones: ``entries_in``."""
+    return _read(*_opened(path))
+
+
+def entries_in(text: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what can be read of every entry of a file's text, and the malformed ones.
+
+    Args:
+        text: what the file holds.
+        name: what messages call it.
 
     Returns:
         The first follows ``ROWS_SCHEMA``, the second ``MALFORMED_SCHEMA``; ``line`` is the
         position of the entry in the file, from 1.
+
+    Raises:
+        InputError: the text is not JSON, or of an unknown shape.
     """
-    export, found = _opened(path)
+    return _read(*_recognised(text, name))
+
+
+def _read(
+    export: _Export, found: list[tuple[str | None, Any]]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows, malformed = [], []
     for line, (playlist, value) in enumerate(found, start=1):
         try:
@@ -123,20 +140,32 @@ def entries(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _opened(path: Path) -> tuple[_Export, list[tuple[str | None, Any]]]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+    except ValueError as error:
+        raise _damaged(str(path), error) from error
+    return _recognised(text, str(path))
+
+
+def _recognised(text: str, name: str) -> tuple[_Export, list[tuple[str | None, Any]]]:
+    try:
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path}: cannot be read as JSON in UTF-8: {error}. It is damaged or cut short: "
-            "fetch it again."
-        ) from error
+        raise _damaged(name, error) from error
     for export in EXPORTS:
         found = export.entries(value)
         if found is not None:
             return export, found
     raise InputError(
-        f"{path}: not known as one of Spotify's own exports. Expected "
+        f"{name}: not known as one of Spotify's own exports. Expected "
         f"{', '.join(export.format.about for export in EXPORTS)}. Found {_shape(value)}. "
         "Other playlists can be given as CSV."
+    )
+
+
+def _damaged(name: str, error: Exception) -> InputError:
+    return InputError(
+        f"{name}: cannot be read as JSON in UTF-8: {error}. It is damaged or cut short: "
+        "fetch it again."
     )
 
 

@@ -1,0 +1,252 @@
+"""Make a playlist of saved songs: songs by number come in, others in an order to play them go out.
+
+Each taste gets its share of the saved songs, and in each the songs nearest to what was saved there:
+to the songs themselves, as the mean of a taste may lie where nobody has saved anything. No song
+that was saved, nor a version of it, two by one artist at most.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.neighbours import FloatMatrix, IndexMatrix
+from models.ranking import ARTIST_CAP
+
+Points = NDArray[np.floating]
+
+MOST_COMPARED = 256
+WIDTH = 0.2
+BLOCK = 8192
+SHORTER = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A playlist and where it comes from.
+
+    Args:
+        songs: shape ``(n_places,)``, in the order in which to play them.
+        near: shape ``(n_places,)``, the saved song that each lies nearest to.
+        quotas: shape ``(n_tastes,)``, the places of each taste by its share of the saved songs.
+        short: shape ``(n_tastes,)``, how many of them its songs could not fill: these places went
+            to the next nearest tastes, or to none where no song was left.
+    """
+
+    songs: IndexMatrix
+    near: IndexMatrix
+    quotas: IndexMatrix
+    short: IndexMatrix
+
+
+class Shelves:
+    """The catalogue as a mix sees it: songs by taste, each of a family and by an artist.
+
+    Args:
+        points: shape ``(n_songs, n_columns)``; may lie on disk (``np.memmap``), as only the tastes
+            that a mix needs are read.
+        tastes: shape ``(n_songs,)``, numbers from 0 up.
+        families: shape ``(n_songs,)``.
+        artists: shape ``(n_songs,)``.
+        flow: shape ``(n_songs, n_others)``, what should change little from song to song, such as
+            tempo and energy beside the vectors; the vectors alone if not given.
+    """
+
+    def __init__(
+        self,
+        points: Points,
+        tastes: IndexMatrix,
+        families: IndexMatrix,
+        artists: IndexMatrix,
+        flow: Points | None = None,
+    ) -> None:
+        self.points, self.tastes, self.families, self.artists = points, tastes, families, artists
+        self.flow = points if flow is None else flow
+        self.number = int(tastes.max(initial=-1)) + 1
+        order = np.argsort(tastes, kind="stable")
+        self._songs: list[IndexMatrix] = np.split(
+            order, np.cumsum(np.bincount(tastes, minlength=self.number))[:-1]
+        )
+
+    def candidates(self, taste: int, without: IndexMatrix) -> IndexMatrix:
+        """Return the songs of a taste, ascending, without those of some families."""
+        songs = self._songs[taste]
+        kept: IndexMatrix = songs[~np.isin(self.families[songs], without)]
+        return kept
+
+    def nearest(self, taste: int, saved: IndexMatrix) -> IndexMatrix:
+        """Return the other tastes, the one whose mean lies nearest to that of saved songs first."""
+        middle = self.points[saved].mean(axis=0, dtype=np.float64)
+        means = [self.points[songs].mean(axis=0, dtype=np.float64) for songs in self._songs]
+        apart = np.sqrt(((np.array(means) - middle) ** 2).sum(axis=1))
+        apart[taste] = np.inf
+        return np.asarray(np.argsort(apart, kind="stable")[:-1])
+
+
+def quotas(counts: IndexMatrix, places: int) -> IndexMatrix:
+    """Deal out places by largest remainder, one at least to each count above 0 if they suffice.
+
+    A count too small for a place takes one from that which got most beyond its share, so that the
+    shares of the places stay as near as can be to those of the counts. With fewer places than
+    counts the largest get one each. Ties go to the first.
+
+    Args:
+        counts: shape ``(n_tastes,)``, songs saved of each.
+        places: in total.
+
+    Returns:
+        Shape ``(n_tastes,)``; the sum is ``places``, or 0 where nothing was saved.
+    """
+    present = np.flatnonzero(counts)
+    if len(present) >= places or not len(present):
+        largest = present[np.argsort(-counts[present], kind="stable")][:places]
+        return np.isin(np.arange(len(counts)), largest).astype(np.int64)
+    exact = places * counts / counts.sum()
+    dealt: IndexMatrix = np.floor(exact).astype(np.int64)
+    dealt[np.argsort(dealt - exact, kind="stable")[: places - dealt.sum()]] += 1
+    for small in present[dealt[present] == 0]:
+        dealt[np.where(dealt > 1, dealt - exact, -np.inf).argmax()] -= 1
+        dealt[small] = 1
+    return dealt
+
+
+def mix(shelves: Shelves, saved: IndexMatrix, places: int = 50) -> Mix:
+    """Return a playlist for somebody who saved these songs.
+
+    Tastes with few places choose first, so that those with many cannot use up an artist whom a
+    small one lives of. What the songs of a taste cannot fill is filled by the next nearest tastes,
+    with what lies nearest to the songs saved in the first.
+
+    Args:
+        shelves: the catalogue.
+        saved: numbers of songs; what is repeated or unknown (-1) is left out.
+        places: wanted. Fewer come where no song is left that the rules allow.
+    """
+    saved = np.unique(saved[(saved >= 0) & (saved < len(shelves.tastes))])
+    dealt = quotas(np.bincount(shelves.tastes[saved], minlength=shelves.number), places)
+    short = np.zeros_like(dealt)
+    picks = _Picks(shelves, saved)
+    for taste in np.argsort(dealt, kind="stable").tolist():
+        there = saved[shelves.tastes[saved] == taste]
+        short[taste] = picks.take(taste, there, int(dealt[taste]))
+    for taste in np.flatnonzero(short).tolist():
+        there = saved[shelves.tastes[saved] == taste]
+        missing = int(short[taste])
+        for other in shelves.nearest(taste, there).tolist():
+            missing = picks.take(other, there, missing)
+    songs = np.array(picks.songs, dtype=np.int64)
+    songs = songs[in_order(shelves.flow[songs])]
+    near = saved[_squared(shelves.points[songs], shelves.points[saved]).argmin(axis=1)]
+    return Mix(songs, near, dealt, short)
+
+
+class _Picks:
+    """The songs picked so far, which the rules hold over the whole playlist."""
+
+    def __init__(self, shelves: Shelves, saved: IndexMatrix) -> None:
+        self.songs: list[int] = []
+        self._shelves = shelves
+        self._own = shelves.families[saved]
+        self._families: set[int] = set()
+        self._artists: Counter[int] = Counter()
+
+    def take(self, taste: int, there: IndexMatrix, places: int) -> int:
+        """Pick songs of a taste, those nearest to what was saved there; return what is missing."""
+        if not places:
+            return 0
+        candidates = self._shelves.candidates(taste, self._own)
+        ranked = candidates[nearest_first(self._shelves.points, candidates, there)]
+        families, artists = self._shelves.families[ranked], self._shelves.artists[ranked]
+        for song, family, artist in zip(
+            ranked.tolist(), families.tolist(), artists.tolist(), strict=True
+        ):
+            if family in self._families or self._artists[artist] >= ARTIST_CAP:
+                continue
+            self.songs.append(song)
+            self._families.add(family)
+            self._artists[artist] += 1
+            places -= 1
+            if not places:
+                break
+        return places
+
+
+def nearest_first(points: Points, candidates: IndexMatrix, saved: IndexMatrix) -> IndexMatrix:
+    """Return the order of the candidates by how near they lie to the saved songs.
+
+    Nearness is the density of saved songs at the candidate (a Gaussian kernel over those compared):
+    near to several beats near to one, and far ones do not count, as they would in a mean. Its width
+    is ``WIDTH`` of the mean squared distance in the taste.
+
+    Of many saved songs ``MOST_COMPARED`` are compared, evenly spaced by number: ids say nothing of
+    the music, so that it is a fair sample, and a density needs no more.
+
+    Args:
+        points: all vectors.
+        candidates: numbers of songs.
+        saved: numbers of songs, one at least.
+
+    Returns:
+        Shape of ``candidates``; ties go to the nearest by itself, then to the first.
+    """
+    spaced = np.linspace(0, len(saved) - 1, min(len(saved), MOST_COMPARED)).round()
+    compared = np.asarray(points[saved[spaced.astype(np.int64)]], dtype=np.float32)
+    density = np.zeros(len(candidates), dtype=np.float32)
+    nearest = np.zeros(len(candidates), dtype=np.float32)
+    width = 0.0
+    for first in range(0, len(candidates), BLOCK):
+        block = np.asarray(points[candidates[first : first + BLOCK]], dtype=np.float32)
+        squared = _squared(block, compared)
+        width = width or WIDTH * float(squared.mean()) or 1.0
+        nearest[first : first + BLOCK] = squared.min(axis=1)
+        density[first : first + BLOCK] = np.exp(squared / -width).sum(axis=1)
+    return np.lexsort((nearest, -density))
+
+
+def in_order(points: Points) -> IndexMatrix:
+    """Return an order in which each song lies close to the one before it.
+
+    A short open path: always on to the nearest one that is left, from the song furthest from all,
+    then 2-opt, the best reversal each time, until none shortens it (Croes, Operations Research 6,
+    1958). A stop at distance 0 from all closes the path, so that its ends are free.
+
+    Args:
+        points: shape ``(n_songs, n_columns)``.
+    """
+    songs = len(points)
+    apart = np.zeros((songs + 1, songs + 1))
+    apart[1:, 1:] = np.sqrt(_squared(points.astype(np.float64), points.astype(np.float64)))
+    tour = _greedy(apart)
+    while songs > 2:
+        ahead = np.roll(tour, -1)
+        legs = apart[tour, ahead]
+        gain = legs[:, None] + legs - apart[np.ix_(tour, tour)] - apart[np.ix_(ahead, ahead)]
+        start, stop = np.unravel_index(np.triu(gain, 1).argmax(), gain.shape)
+        if gain[start, stop] <= SHORTER * legs.sum():
+            break
+        tour[start + 1 : stop + 1] = tour[start + 1 : stop + 1][::-1]
+    return np.asarray(tour[tour > 0] - 1)
+
+
+def _greedy(apart: FloatMatrix) -> IndexMatrix:
+    """Return a tour over all stops from stop 0, on to the nearest that is left each time."""
+    left = apart.copy()
+    left[:, 0] = np.inf
+    tour = [0]
+    at = int(apart.sum(axis=1).argmax())
+    while len(tour) < len(apart):
+        tour.append(at)
+        left[:, at] = np.inf
+        at = int(left[at].argmin())
+    return np.array(tour)
+
+
+def _squared(points: Points, others: Points) -> Points:
+    """Return squared distances, shape ``(n_points, n_others)``."""
+    lengths = np.einsum("ij,ij->i", points, points)[:, None]
+    product = points @ others.T
+    product *= -2
+    product += lengths
+    product += np.einsum("ij,ij->i", others, others)
+    return np.maximum(product, 0, out=product)
