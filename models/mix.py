@@ -17,8 +17,8 @@ from models.ranking import ARTIST_CAP
 Points = NDArray[np.floating]
 
 MOST_COMPARED = 256
-WIDTH = 0.2
-BLOCK = 8192
+REACH = 10
+GROUPS = 50
 SHORTER = 1e-9
 
 
@@ -136,6 +136,8 @@ def mix(shelves: Shelves, saved: IndexMatrix, places: int = 50) -> Mix:
         for other in shelves.nearest(taste, there).tolist():
             missing = picks.take(other, there, missing)
     songs = np.array(picks.songs, dtype=np.int64)
+    if not len(songs):
+        return Mix(songs, songs, dealt, short)
     songs = songs[in_order(shelves.flow[songs])]
     near = saved[_squared(shelves.points[songs], shelves.points[saved]).argmin(axis=1)]
     return Mix(songs, near, dealt, short)
@@ -175,12 +177,12 @@ class _Picks:
 def nearest_first(points: Points, candidates: IndexMatrix, saved: IndexMatrix) -> IndexMatrix:
     """Return the order of the candidates by how near they lie to the saved songs.
 
-    Nearness is the density of saved songs at the candidate (a Gaussian kernel over those compared):
-    near to several beats near to one, and far ones do not count, as they would in a mean. Its width
-    is ``WIDTH`` of the mean squared distance in the taste.
+    Nearness is the sum of Gaussian kernels around the saved songs, each as wide as the way to its
+    ``REACH``-th nearest candidate: near to several beats near to one, songs in thin places have a
+    say, and far ones have none, as they would have in a mean.
 
     Of many saved songs ``MOST_COMPARED`` are compared, evenly spaced by number: ids say nothing of
-    the music, so that it is a fair sample, and a density needs no more.
+    the music, so that it is a fair sample, and a sum of hundreds needs no more.
 
     Args:
         points: all vectors.
@@ -190,18 +192,28 @@ def nearest_first(points: Points, candidates: IndexMatrix, saved: IndexMatrix) -
     Returns:
         Shape of ``candidates``; ties go to the nearest by itself, then to the first.
     """
+    if not len(candidates):
+        return candidates
     spaced = np.linspace(0, len(saved) - 1, min(len(saved), MOST_COMPARED)).round()
     compared = np.asarray(points[saved[spaced.astype(np.int64)]], dtype=np.float32)
-    density = np.zeros(len(candidates), dtype=np.float32)
-    nearest = np.zeros(len(candidates), dtype=np.float32)
-    width = 0.0
-    for first in range(0, len(candidates), BLOCK):
-        block = np.asarray(points[candidates[first : first + BLOCK]], dtype=np.float32)
-        squared = _squared(block, compared)
-        width = width or WIDTH * float(squared.mean()) or 1.0
-        nearest[first : first + BLOCK] = squared.min(axis=1)
-        density[first : first + BLOCK] = np.exp(squared / -width).sum(axis=1)
+    squared = _squared(compared, np.asarray(points[candidates], dtype=np.float32))
+    nearest = squared.min(axis=0)
+    squared /= -_widths(squared)[:, None]
+    density = np.exp(squared, out=squared).sum(axis=0)
     return np.lexsort((nearest, -density))
+
+
+def _widths(squared: Points) -> Points:
+    """Return for each row about its ``REACH``-th smallest value, never 0.
+
+    Looked for among the smallest of groups, several hundred of them, which takes one pass and
+    differs only where two of the smallest share a group.
+    """
+    group = max(1, squared.shape[1] // (GROUPS * REACH))
+    smallest = np.minimum.reduceat(squared, np.arange(0, squared.shape[1], group), axis=1)
+    place = min(REACH, smallest.shape[1]) - 1
+    found = np.partition(smallest, place, axis=1)[:, place]
+    return np.asarray(np.maximum(found, np.finfo(squared.dtype).tiny))
 
 
 def in_order(points: Points) -> IndexMatrix:
@@ -215,6 +227,8 @@ def in_order(points: Points) -> IndexMatrix:
         points: shape ``(n_songs, n_columns)``.
     """
     songs = len(points)
+    if not songs:
+        return np.arange(0)
     apart = np.zeros((songs + 1, songs + 1))
     apart[1:, 1:] = np.sqrt(_squared(points.astype(np.float64), points.astype(np.float64)))
     tour = _greedy(apart)
@@ -234,7 +248,7 @@ def _greedy(apart: FloatMatrix) -> IndexMatrix:
     left = apart.copy()
     left[:, 0] = np.inf
     tour = [0]
-    at = int(apart.sum(axis=1).argmax())
+    at = 1 + int(apart[1:].sum(axis=1).argmax())
     while len(tour) < len(apart):
         tour.append(at)
         left[:, at] = np.inf

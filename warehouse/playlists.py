@@ -58,12 +58,16 @@ def entries(text: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _columns(header: str, name: str) -> dict[str, str] | None:
     """Return the header's names for what tells a track, or None where it is no header."""
     try:
-        names = next(csv.reader([header.strip()]), [])
-        named = [found for found in names if found]
-        known = playlist_format([*named, LISTED], name).columns if len(named) > 1 else {}
-    except (InputError, csv.Error):
+        names = [found for found in next(csv.reader([header.strip()]), []) if found]
+    except csv.Error:
         return None
-    return {ours: known[ours] for ours in TRACK if ours in known} or None
+    for whole in ((), (LISTED,)):
+        try:
+            known = playlist_format([*names, *whole], name).columns
+        except InputError:
+            continue
+        return {ours: known[ours] for ours in TRACK if ours in known} if len(names) > 1 else None
+    return None
 
 
 def _records(text: str, columns: dict[str, str]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -125,8 +125,8 @@ def compare(name, cases, makers, families, of_song, places):
     """Print a line for each way to make a playlist of the same saved songs."""
     tastes_saved = np.mean([len(np.unique(of_song[saved])) for saved, _ in cases])
     print(f"{name}: {len(cases)}, {np.mean([len(s) for s, _ in cases]):.0f} songs saved, ", end="")
-    print(f"of {tastes_saved:.1f} tastes    any hit  recall   +-     share distance, at most")
-    base = None
+    print(f"of {tastes_saved:.1f} tastes")
+    print(f"  {'':28s}   any hit  recall     +-   share distance, at most   tastes reached")
     for title, make in makers.items():
         lists = [make(saved, places) for saved, _ in cases]
         found = np.array(
@@ -135,11 +135,15 @@ def compare(name, cases, makers, families, of_song, places):
         apart = [
             share_distance(saved, s, of_song) for s, (saved, _) in zip(lists, cases, strict=True)
         ]
-        base = found if base is None else base
+        reached = [
+            np.isin(np.unique(of_song[saved]), of_song[s]).mean()
+            for s, (saved, _) in zip(lists, cases, strict=True)
+        ]
         error = found[:, 1].std() / np.sqrt(len(found))
         print(
             f"  {title:28s} {found[:, 0].mean():9.3f} {found[:, 1].mean():8.4f} {error:.4f}"
-            f"   {np.mean(apart):.4f} {np.max(apart):.4f}"
+            f"           {np.mean(apart):.4f}    {np.max(apart):.4f}"
+            f"   {np.mean(reached):14.2f}"
         )
 
 
