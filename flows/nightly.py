@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
-from flows import stages, summary
+from flows import recommending, stages, summary
 from flows.plan import IO_ERRORS, Plan, begin, held, planned, up_to_date
 from flows.progress import Progress
 from flows.settings import settings
@@ -55,7 +55,7 @@ read_tracks = _step(stages.read_tracks)
 read_signals = _step(stages.read_signals)
 merge_songs = _step(stages.merge_songs)
 match_signals = _step(stages.match_signals)
-find_recommendations = _step(stages.find_recommendations)
+find_recommendations = _step(recommending.find_recommendations)
 write_build = _step(stages.write_build)
 check_build = _step(stages.check_build)
 publish_build = _step(stages.publish_build)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 
 from flows.settings import Settings
-from models import encoder
 from warehouse import demo, release, sources
 from warehouse.errors import SegueError
 from warehouse.identity import build_id
@@ -34,7 +33,6 @@ class Plan:
         build_id: hash of sources, code and settings.
         stamps: of each source, before it was hashed.
         folder: the build's folder; none until it is made.
-        weights: weight of each block of the vectors.
     """
 
     settings: Settings
@@ -42,7 +40,6 @@ class Plan:
     build_id: str
     stamps: tuple[Stamp, ...]
     folder: Path | None = None
-    weights: encoder.Weights = field(default_factory=encoder.Weights)
 
     @property
     def home(self) -> release.Home:
@@ -74,13 +71,13 @@ class Plan:
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings that shape the rows."""
-        return _parameters(self.settings, self.weights)
+        return _parameters(self.settings)
 
 
-def _parameters(settings: Settings, weights: encoder.Weights) -> dict[str, Any]:
+def _parameters(settings: Settings) -> dict[str, Any]:
     names = {"neighbours", "max_rejected_share", "max_variance_share", "row_count_tolerance"}
-    names.add("held_out_share")
-    return {**settings.model_dump(mode="json", include=names), "weights": asdict(weights)}
+    names |= {"held_out_share", "hub_cap"}
+    return settings.model_dump(mode="json", include=names)
 
 
 def planned(settings: Settings) -> Plan:
@@ -93,7 +90,7 @@ def planned(settings: Settings) -> Plan:
     stamps = tuple(stamp(path) for paths in (tracks, *signals.values()) for path in paths)
     found = sources.opened(tracks, signals)
     hashes = {f"{source.kind} {source.name}": source.sha256 for source in found}
-    parameters = _parameters(settings, encoder.Weights())
+    parameters = _parameters(settings)
     return Plan(settings, tuple(found), build_id(hashes, parameters), stamps)
 
 

@@ -46,11 +46,14 @@ class Settings(BaseSettings):
         0.1, ge=0, le=0.5, description="Share of the playlists that is kept for the evaluation."
     )
     neighbours: int = Field(5, ge=1, le=100, description="Recommendations for each song.")
+    hub_cap: int = Field(
+        13, ge=5, description="Lists that may hold a song among their first five places."
+    )
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="Share of rejected rows above which a build stops."
     )
     max_variance_share: float = Field(
-        0.35,
+        0.5,
         gt=0,
         le=1,
         description="Share of the variance that one column of the vectors may carry.",

@@ -101,8 +101,10 @@ def matched(build: Path, song: Mapping[str, Any], k: int) -> list[Match]:
     query_row = _one_song(song)
     pipeline = load_model(build, "encoder")
     vectors = np.asarray(load_model(build, "vectors"))
-    query_vector = encoder.encoded(pipeline, features.measurements(query_row))
     songs = _songs(build).with_columns(by=families.folded(pl.col("artist")))
+    artist = _artist(songs, query_row)
+    stranger = encoder.stranger(pipeline, features.measurements(query_row), artist)
+    query_vector = encoder.encoded(pipeline, stranger).astype(np.float64)
     rows, distances = _nearest(vectors, query_vector, songs, _family(songs, query_row), k)
     return [
         Match(rank, row["song_id"], row["title"], row["artist"], row["year"], d, 1 / (1 + d), None)
@@ -120,17 +122,23 @@ def _nearest(
     k: int,
 ) -> tuple[list[int], list[float]]:
     """Return rows and distances of the ``k`` nearest songs that the rules allow."""
-    ids = pl.concat([songs["family_id"], pl.Series([own])]).rank("dense").cast(pl.Int64).to_numpy()
-    artists = songs["by"].rank("dense").cast(pl.Int64).to_numpy()
+    ids = features.numbered(pl.concat([songs["family_id"], pl.Series([own])]))
+    artists = features.numbered(songs["by"])
     depth = 8 * k + 64
     while True:
         depth = min(depth, len(vectors))
         near, far = neighbours.nearest_by_definition(vectors, query, depth)
-        picked = ranking.allowed(near, ids[-1:], ids[:-1], artists, k)[0]
-        picked = picked[picked >= 0]
+        picked = ranking.allowed(near[0], ids[-1], ids[:-1], artists, k)
         if len(picked) == k or depth == len(vectors):
             return near[0][picked].tolist(), far[0][picked].tolist()
         depth *= ranking.DEEPER
+
+
+def _artist(songs: pl.DataFrame, song: pl.DataFrame) -> int:
+    """Return the number that the encoder knows an artist by, -1 for one it does not know."""
+    known = songs["by"].unique().sort()
+    place = known.index_of(features.artists(song)[0])
+    return -1 if place is None else place
 
 
 def _family(songs: pl.DataFrame, song: pl.DataFrame) -> str:

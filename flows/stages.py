@@ -13,14 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import joblib
-import numpy as np
 import polars as pl
 
+from flows import recommending
 from flows.plan import Plan, begin, last_build, stamp
 from flows.progress import Progress, peak_memory_mb
-from models import encoder, ranking
-from transforms import cleaning, families, features, matching, recommendations, signals
+from transforms import cleaning, families, features, matching, signals
 from warehouse import contracts, export, gates, release, sources, store
 from warehouse.errors import InputError
 from warehouse.identity import code_version
@@ -237,52 +235,6 @@ def _require_enough(songs: int, neighbours: int) -> None:
         )
 
 
-def find_recommendations(plan: Plan, progress: Progress) -> None:
-    """Fit the encoder, save it with the vectors, and write every song's recommendations."""
-    with store.opened(plan.home.pending_warehouse) as warehouse:
-        wanted = ("song_id", "artist", "family_id", *contracts.COMPARED)
-        songs = warehouse.frame(contracts.SONGS, wanted)
-        with progress.stage("encoded", unit="songs") as advance:
-            vectors = _encode(plan, warehouse, songs)
-            advance(songs.height)
-        with progress.stage("searched", total=songs.height, unit="songs") as advance:
-            indices, distances = ranking.recommended(
-                vectors,
-                _numbered(songs["family_id"]),
-                _numbered(songs.select(families.folded(pl.col("artist"))).to_series()),
-                plan.settings.neighbours,
-                advance,
-            )
-        with progress.stage("explained", unit="recommendations") as advance:
-            unknown = recommendations.unknown_measurements(songs)
-            space = recommendations.Space(encoder.columns(), vectors, unknown)
-            genres = warehouse.frame(contracts.SONG_GENRES)
-            warehouse.clear(contracts.RECOMMENDATIONS)
-            for rows in recommendations.recommendation_rows(
-                songs, genres, space, indices, distances
-            ):
-                advance(warehouse.append(contracts.RECOMMENDATIONS, rows))
-
-
-def _encode(
-    plan: Plan, warehouse: store.Warehouse, songs: pl.DataFrame
-) -> recommendations.FloatMatrix:
-    measured = features.measurements(songs)
-    pipeline = encoder.encoder(measured, plan.weights)
-    vectors = encoder.encoded(pipeline, measured)
-    recipe = features.recipe(encoder.recipe(vectors, plan.weights))
-    warehouse.replace(contracts.FEATURES, recipe)
-    folder = plan.build / "models"
-    folder.mkdir(exist_ok=True)
-    joblib.dump(pipeline, folder / "encoder.joblib")
-    joblib.dump(vectors, folder / "vectors.joblib")
-    return vectors
-
-
-def _numbered(values: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return values.rank("dense").cast(pl.Int64).to_numpy()
-
-
 def write_build(plan: Plan, progress: Progress) -> None:
     """Write the SQLite file and, beside it, the twins; the checks come later, being run on it."""
     target = plan.build / export.FILE
@@ -429,7 +381,7 @@ def ingest(plan: Plan, progress: Progress) -> None:
 
 def recommend(plan: Plan, progress: Progress) -> None:
     """Find what is recommended for every song."""
-    find_recommendations(plan, progress)
+    recommending.find_recommendations(plan, progress)
 
 
 def publish(plan: Plan, progress: Progress) -> Manifest:

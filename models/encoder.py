@@ -1,162 +1,199 @@
-"""Turn measurements into vectors: one scikit-learn pipeline in which distance means likeness.
+"""Turn what is known of songs into vectors: one scikit-learn pipeline, distance means likeness.
 
-In: measurements in the order of ``COMPARED``, NaN where unknown. Out: the same
-rows as weighted, roughly normal columns, so that Euclidean distance adds the blocks up.
+In: ``Songs`` and, where there are playlists, ``Listening``. Out: a vector for each song whose
+Euclidean distance adds the blocks up, 1 being as far apart as two songs taken at random.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.pipeline import Pipeline
 
-from warehouse.contracts import COMPARED
+from models.known import Era, Genres, Measured
+from models.listening import CoListening, Listening
+from models.neighbours import FloatMatrix
+from models.songs import SingleMatrix, Songs
 
-FloatMatrix = NDArray[np.float64]
-
-EVEN = ("danceability", "energy", "valence", "loudness")
-SKEWED = ("speechiness", "acousticness", "instrumentalness", "liveness", "duration_ms")
-FIFTHS = 7
-RELATIVE_MAJOR = 3
+BLOCKS = {
+    "mood": Measured("mood"),
+    "sound": Measured("sound"),
+    "rhythm": Measured("rhythm"),
+    "harmony": Measured("harmony"),
+    "era": Era(),
+    "genre": Genres(dimensions=64),
+    "artists": CoListening("artists", dimensions=24, power=0.5, trust=3, cold=1),
+    "playlists": CoListening("families", dimensions=64, power=1.25, trust=1, cold=0.5),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weight of each block: the spread that each of its columns is given.
+    """Weight of each block: the root mean square length that it gives to a song's vector.
 
-    ``clip`` bounds a normal column, in standard deviations before its weight, so that no single
-    measurement outvotes the rest.
+    Only their ratios matter. A block of playlists or artists has that length for a song that is
+    well known from playlists, and less for others.
     """
 
-    mood: float = 1.0
-    sound: float = 0.7
-    rhythm: float = 0.7
-    harmony: float = 0.3
-    era: float = 1.5
-    clip: float = 2.5
-
-    def of(self, block: str) -> float:
-        """Return the weight of a block by its name."""
-        return float(asdict(self)[block])
+    mood: float
+    sound: float
+    rhythm: float
+    harmony: float
+    era: float
+    genre: float
+    artists: float
+    playlists: float
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Columns that share a weight; ``transform`` says in words how they come about."""
+class Recipe:
+    """How songs are compared and ranked.
 
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    transform: str
+    Args:
+        weights: one for each block.
+        bonus: what is taken off the squared distance to the song that is listened to most.
+    """
 
-
-MOOD = Block("mood", EVEN, EVEN, "median where unknown, standardised")
-SOUND = Block(
-    "sound",
-    SKEWED[:4],
-    SKEWED[:4],
-    "median where unknown, quantiles of the normal distribution, standardised",
-)
-DURATION = Block("rhythm", SKEWED[4:], ("duration",), SOUND.transform)
-TEMPO = Block("rhythm", ("tempo",), ("tempo",), "median where unknown, log2, standardised")
-HARMONY = Block(
-    "harmony",
-    ("key", "mode"),
-    ("fifths_cos", "fifths_sin", "mode"),
-    "place on the circle of fifths, a minor key at its relative major; the centre where unknown",
-)
-ERA = Block("era", ("year",), ("year",), "median where unknown, standardised")
-BLOCKS = (MOOD, SOUND, DURATION, TEMPO, HARMONY, ERA)
+    weights: Weights
+    bonus: float
 
 
-def encoder(measurements: FloatMatrix, weights: Weights) -> Pipeline:
-    """Fit the pipeline.
+# What `segue tune` found best for measurements alone, with genres and with playlists.
+SOUND_ALONE = Recipe(Weights(2.0, 1.4, 1.0, 0.3, 1.5, 0, 0, 0), bonus=0.1)
+WITH_GENRES = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 0, 0), bonus=0.15)
+WITH_PLAYLISTS = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 8.0, 16.0), bonus=0.7)
 
-    A column that is unknown for every song, or the same for all, carries no information and
+
+def recipe_for(songs: Songs, listening: Listening | None) -> Recipe:
+    """Return the recipe that suits what is known of the songs."""
+    if listening is not None:
+        return WITH_PLAYLISTS
+    return WITH_GENRES if songs.genres.shape[1] else SOUND_ALONE
+
+
+def encoder(songs: Songs, weights: Weights, listening: Listening | None = None) -> Pipeline:
+    """Fit the pipeline; a block without data, or without weight, drops out.
+
+    A measurement that is unknown for every song, or the same for all, carries no information and
     becomes 0 throughout, for songs to come as well.
 
     Args:
-        measurements: shape ``(n_songs, len(COMPARED))``, columns in the order of ``COMPARED``.
+        songs: the catalogue.
         weights: one for each block.
+        listening: what may be learnt from playlists; none where there are none.
     """
-    steps = []
-    for block in BLOCKS:
-        positions = [COMPARED.index(name) for name in block.inputs]
-        shaped = _steps(block, weights, measurements[:, positions])
-        steps.append((f"{block.name} {block.outputs[0]}", shaped, positions))
-    return make_pipeline(ColumnTransformer(steps)).fit(measurements)
+    absent = set() if songs.genres.shape[1] else {"genre"}
+    absent |= {"artists", "playlists"} if listening is None else set()
+    steps = [
+        (name, Beside(block, getattr(weights, name)))
+        for name, block in BLOCKS.items()
+        if name not in absent and getattr(weights, name) > 0
+    ]
+    return Pipeline([*steps, ("unit", UnitDistance())]).fit(songs, listening)
 
 
-def encoded(pipeline: Pipeline, measurements: FloatMatrix) -> FloatMatrix:
-    """Return the vectors, shape ``(n_songs, n_columns)``, columns in the order of ``columns``."""
-    return np.ascontiguousarray(pipeline.transform(measurements), dtype=np.float64)
+def encoded(pipeline: Pipeline, songs: Songs) -> SingleMatrix:
+    """Return the vectors, shape ``(n_songs, n_columns)``, in single precision."""
+    return np.ascontiguousarray(pipeline.transform(songs), dtype=np.float32)
 
 
-def columns() -> list[str]:
+def stranger(pipeline: Pipeline, measurements: FloatMatrix, artist: int = -1) -> Songs:
+    """Return songs that are not in the catalogue as the pipeline takes them.
+
+    Args:
+        pipeline: fitted to the catalogue.
+        measurements: shape ``(n_songs, len(COMPARED))``.
+        artist: number of their artist in the catalogue, -1 if it does not have them.
+    """
+    genre = pipeline.named_steps.get("genre")
+    genres = genre.block_.tfidf_.n_features_in_ if genre else 0
+    number = len(measurements)
+    nowhere = np.full(number, -1)
+    return Songs(
+        measurements,
+        csr_array((number, genres), dtype=np.int8),
+        np.full(number, artist),
+        nowhere,
+    )
+
+
+def spans(pipeline: Pipeline) -> dict[str, slice]:
+    """Return which columns of the vectors each block has."""
+    found, start = {}, 0
+    for name, step in pipeline.steps[:-1]:
+        found[name] = slice(start, start + len(step.names_))
+        start += len(step.names_)
+    return found
+
+
+def columns(pipeline: Pipeline) -> list[str]:
     """Return the names of the vectors' columns, in order."""
-    return [name for block in BLOCKS for name in block.outputs]
+    return [name for _, step in pipeline.steps[:-1] for name in step.names_]
 
 
-def recipe(vectors: FloatMatrix, weights: Weights) -> dict[str, list[str] | NDArray[np.float64]]:
+def recipe(pipeline: Pipeline, vectors: SingleMatrix) -> dict[str, list[str] | NDArray[Any]]:
     """Describe each column of the vectors: block, transform, weight, mean, spread and share.
 
     Returns:
         The columns of the ``features`` table, one entry for each column of the vectors.
     """
-    variance = vectors.var(axis=0)
+    variance = vectors.var(axis=0, dtype=np.float64)
     whole = max(float(variance.sum()), np.finfo(float).tiny)
+    steps = [(name, step) for name, step in pipeline.steps[:-1] for _ in step.names_]
     return {
-        "feature": columns(),
-        "block": [block.name for block in BLOCKS for _ in block.outputs],
-        "transform": [block.transform for block in BLOCKS for _ in block.outputs],
-        "weight": np.array([weights.of(block.name) for block in BLOCKS for _ in block.outputs]),
-        "mean": vectors.mean(axis=0),
+        "feature": columns(pipeline),
+        "block": [name for name, _ in steps],
+        "transform": [step.block.transform_in_words for _, step in steps],
+        "weight": np.array([step.scale_ for _, step in steps]) * pipeline["unit"].scale_,
+        "mean": vectors.mean(axis=0, dtype=np.float64),
         "spread": np.sqrt(variance),
         "variance_share": variance / whole,
     }
 
 
-def _steps(block: Block, weights: Weights, measured: FloatMatrix) -> Pipeline:
-    """Compose a block's own transform with the clip and the weight that all blocks share."""
-    values = _circle_of_fifths(measured) if block is HARMONY else measured
-    varies = np.fmax.reduce(values) > np.fmin.reduce(values)
-    weight = FunctionTransformer(_weighted, kw_args={"weight": weights.of(block.name) * varies})
-    if block is HARMONY:
-        return make_pipeline(FunctionTransformer(_circle_of_fifths), weight)
-    known = SimpleImputer(strategy="median", keep_empty_features=True)
-    clip = FunctionTransformer(np.clip, kw_args={"a_min": -weights.clip, "a_max": weights.clip})
-    shape = [known]
-    if block is TEMPO:
-        shape = [FunctionTransformer(np.log2), known]
-    elif block in (SOUND, DURATION):
-        shape = [known, _normal_quantiles(len(measured))]
-    return make_pipeline(*shape, StandardScaler(), clip, weight)
+class Beside(TransformerMixin, BaseEstimator):
+    """Set the columns of a block, with its weight, beside those that there are."""
+
+    def __init__(self, block: Any, weight: float) -> None:
+        self.block = block
+        self.weight = weight
+
+    def fit(self, songs: Songs, listening: Listening | None = None) -> Self:
+        """Fit the block and its scale."""
+        self.fit_transform(songs, listening)
+        return self
+
+    def fit_transform(self, songs: Songs, listening: Listening | None = None) -> Songs:
+        """Fit the block and return the songs that it was fitted to with its columns."""
+        self.block_ = clone(self.block).fit(songs, listening)
+        made = self.block_.transform(songs)
+        self.names_ = self.block_.names(made.shape[1])
+        length = 1.0 if self.block_.unit_length else _length(made)
+        self.scale_ = self.weight / length if length > 0 else 0.0
+        return songs.beside(made * np.float32(self.scale_))
+
+    def transform(self, songs: Songs) -> Songs:
+        """Return the songs with the block's columns, in the scale that was fitted."""
+        return songs.beside(self.block_.transform(songs) * np.float32(self.scale_))
 
 
-def _normal_quantiles(songs: int) -> QuantileTransformer:
-    return QuantileTransformer(
-        n_quantiles=min(1000, songs),
-        output_distribution="normal",
-        subsample=200_000,
-        random_state=0,
-    )
+class UnitDistance(TransformerMixin, BaseEstimator):
+    """Scale all columns so that two songs taken at random are 1 apart in the root mean square."""
+
+    def fit(self, songs: Songs, listening: Listening | None = None) -> Self:
+        """Find the scale: the mean squared distance is twice the whole variance."""
+        whole = np.sqrt(2) * _length(songs.columns)
+        self.scale_ = 1 / whole if whole > 0 else 1.0
+        return self
+
+    def transform(self, songs: Songs) -> SingleMatrix:
+        """Return the vectors."""
+        return songs.columns * np.float32(self.scale_)
 
 
-def _weighted(values: FloatMatrix, weight: FloatMatrix) -> FloatMatrix:
-    return values * weight
-
-
-def _circle_of_fifths(key_and_mode: FloatMatrix) -> FloatMatrix:
-    """Place keys so that related ones are near: a fifth apart is a twelfth of the circle.
-
-    A minor key stands where its relative major does (C major and A minor), as both hold the same
-    notes. The mode becomes -1/2 or 1/2; whatever is unknown becomes 0, the centre.
-    """
-    key, mode = key_and_mode[:, 0], key_and_mode[:, 1]
-    major = np.where(mode == 0, key + RELATIVE_MAJOR, key)
-    angle = 2 * np.pi * ((FIFTHS * major) % 12) / 12
-    circle = np.column_stack([np.cos(angle), np.sin(angle), mode - 0.5])
-    return np.asarray(np.nan_to_num(circle), dtype=np.float64)
+def _length(columns: NDArray[Any]) -> float:
+    """Return the root mean square distance from the mean."""
+    return float(np.sqrt(columns.var(axis=0, dtype=np.float64).sum()))

@@ -1,92 +1,294 @@
-"""Pick what is recommended: vectors, families and artists come in, ``k`` others a song go out.
+"""Pick what is recommended: vectors and rules come in, ``k`` others for each song go out.
 
-The nearest others are taken in order, leaving out the song's own family, a second song of any
-family and what would be too many songs by one artist.
+The nearest others of a song are ordered by squared distance less a bonus for songs that are much
+listened to, and taken in that order, leaving out the song's own family, a second song of any
+family, what would be too many songs by one artist, and songs that stand in enough lists already.
 """
 
-import numpy as np
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from models.listening import Listening
 from models.neighbours import Advance, FloatMatrix, IndexMatrix, Neighbours, ignore
+from models.songs import SingleMatrix
 
 ARTIST_CAP = 2
+PAGE = 5
+DEPTH = 100
 DEEPER = 4
+DEEPEST = 1600
+BLOCK = 4096
+HARDLY_HEARD = 0.1
 
 
-def recommended(
-    points: FloatMatrix,
-    families: IndexMatrix,
-    artists: IndexMatrix,
-    k: int,
-    advance: Advance = ignore,
-) -> tuple[IndexMatrix, FloatMatrix]:
-    """Find the ``k`` nearest others of every song that the rules allow.
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the lists must keep to.
 
-    The search goes deeper, for the songs that need it, until the list is full; so the result is
-    what the rules give over the complete ranking.
+    Args:
+        families: shape ``(n_songs,)``, a number from 0 up for each song's family.
+        artists: shape ``(n_songs,)``, a number from 0 up for each song's primary artist.
+        listened: shape ``(n_songs,)``, from 0 for a song that nobody is known to hear to 1.
+        bonus: what is taken off the squared distance to a song with ``listened`` 1.
+        hub_cap: in how many lists a song may stand among the first ``PAGE`` places, and again
+            among each further ``PAGE``.
+    """
+
+    families: IndexMatrix
+    artists: IndexMatrix
+    listened: FloatMatrix
+    bonus: float
+    hub_cap: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What is recommended, a row for each song.
+
+    Args:
+        songs: shape ``(n_songs, k)``, best first; -1 where a list is short.
+        distances: shape ``(n_songs, k)``, Euclidean; infinite where a list is short.
+    """
+
+    songs: IndexMatrix
+    distances: FloatMatrix
+
+
+def listened_to(
+    popularity: FloatMatrix, families: IndexMatrix, listening: Listening | None
+) -> FloatMatrix:
+    """Say how much each song is listened to, from 0 to 1.
+
+    Args:
+        popularity: shape ``(n_songs,)``, as the catalogue has it, NaN where unknown.
+        families: shape ``(n_songs,)``, a number from 0 up for each song's family.
+        listening: playlists, where there are any.
+
+    Returns:
+        Where there are playlists the logarithm of those that hold the family, as a share of the
+        highest; else the fourth power of the rank by popularity, so that only a few stand out.
+    """
+    if listening is not None:
+        number = int(families.max(initial=-1)) + 1
+        plays = np.zeros(number)
+        counted = listening.matrix("families").sum(axis=0)
+        plays[: len(counted)] = counted
+        heard = np.log1p(plays)[families]
+        return np.asarray(heard / max(heard.max(initial=0), 1))
+    known = np.isfinite(popularity)
+    if not known.any():
+        return np.zeros(len(popularity))
+    filled = np.where(known, popularity, np.median(popularity[known]))
+    return np.asarray((rankdata(filled) / len(filled)) ** 4)
+
+
+def recommended(points: SingleMatrix, rules: Rules, k: int, advance: Advance = ignore) -> Lists:
+    """Choose the ``k`` songs that are recommended for every song.
+
+    Lists are filled a page of ``PAGE`` places at a time, so that a long list begins with the
+    short one; on each page the songs most listened to choose first, as many look at their lists.
+    A list that its ``DEPTH`` nearest songs cannot fill is searched deeper, in the end without the
+    hub cap. At last each song that no list holds takes the last place of a list near it.
 
     Args:
         points: shape ``(n_songs, n_columns)``; rows sorted by id, so that ties go by id.
-        families: shape ``(n_songs,)``, a number from 0 up for each song's family.
-        artists: shape ``(n_songs,)``, a number from 0 up for each song's primary artist.
+        rules: what the lists keep to.
         k: songs per list.
         advance: told how many songs are done.
-
-    Returns:
-        ``(indices, distances)`` of shape ``(n_songs, k)``, nearest first. A row that the rules
-        leave short is filled with -1 and infinity.
     """
     songs = len(points)
+    shelf = _Shelf(rules, k)
+    if songs < 2:
+        return shelf.lists
     search = Neighbours(points)
-    indices = np.full((songs, k), -1, dtype=np.int64)
-    distances = np.full((songs, k), np.inf)
-    waiting = np.arange(songs)
-    depth = k + k // 4 + 5
-    while len(waiting) and songs > 1:
-        depth = min(depth, songs - 1)
-        near, far = search.nearest_others(depth, waiting)
-        picked = allowed(near, families[waiting], families, artists, k)
-        full = picked[:, -1] >= 0
-        done = full | (depth == songs - 1)
-        rows, columns = waiting[done], picked[done]
-        indices[rows] = np.where(columns < 0, -1, np.take_along_axis(near[done], columns, 1))
-        distances[rows] = np.where(columns < 0, np.inf, np.take_along_axis(far[done], columns, 1))
-        advance(int(done.sum()))
-        waiting = waiting[~done]
-        depth *= DEEPER
-    return indices, distances
+    depth = min(max(DEPTH, 2 * k), songs - 1)
+    chooser = np.argsort(-rules.listened, kind="stable")
+    candidates = _candidates(search, rules, chooser, depth, advance)
+    for start in range(0, k, PAGE):
+        stop = min(start + PAGE, k)
+        shelf.fill(candidates, stop, rules.hub_cap)
+        _fill_deeper(shelf, search, chooser, stop, depth)
+        if start == 0:
+            shelf.adopt(candidates, stop)
+    return shelf.lists
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """What lists are filled from.
+
+    Args:
+        rows: shape ``(n_rows,)``, the songs, in the order in which they choose.
+        near: shape ``(n_rows, depth)``, their nearest others.
+        far: shape ``(n_rows, depth)``, the distances.
+        order: shape ``(n_rows, depth)``, columns of ``near`` in the order in which they are
+            wanted.
+    """
+
+    rows: IndexMatrix
+    near: IndexMatrix
+    far: FloatMatrix
+    order: NDArray[np.int32]
+
+
+def _candidates(
+    search: Neighbours, rules: Rules, rows: IndexMatrix, depth: int, advance: Advance = ignore
+) -> _Candidates:
+    near, far = search.nearest_others(depth, rows, advance)
+    order = np.empty(near.shape, dtype=np.int32)
+    for start in range(0, len(rows), BLOCK):
+        part = slice(start, start + BLOCK)
+        score = np.square(far[part]) - rules.bonus * rules.listened[near[part]]
+        order[part] = np.argsort(score, axis=1, kind="stable")
+    return _Candidates(rows, near, far, order)
+
+
+def _fill_deeper(
+    shelf: "_Shelf", search: Neighbours, chooser: IndexMatrix, stop: int, depth: int
+) -> None:
+    """Fill what is left short from deeper candidates; beyond ``DEEPEST`` without the hub cap."""
+    last = len(chooser) - 1
+    waiting = chooser[shelf.short(chooser, stop)]
+    capped = True
+    while len(waiting) and capped:
+        capped = depth < min(DEEPEST, last)
+        depth = min(depth * DEEPER, last)
+        hub_cap = shelf.rules.hub_cap if capped else len(chooser)
+        for start in range(0, len(waiting), BLOCK):
+            part = waiting[start : start + BLOCK]
+            shelf.fill(_candidates(search, shelf.rules, part, depth), stop, hub_cap)
+        waiting = waiting[shelf.short(waiting, stop)]
+        capped = capped or depth < last
+
+
+class _Shelf:
+    """The lists as they fill, and in how many of them each song stands already."""
+
+    def __init__(self, rules: Rules, k: int) -> None:
+        songs = len(rules.families)
+        self.rules = rules
+        self._families = rules.families.tolist()
+        self._artists = rules.artists.tolist()
+        self._listed = [[0] * songs for _ in range(0, k, PAGE)]
+        self.lists = Lists(np.full((songs, k), -1, dtype=np.int64), np.full((songs, k), np.inf))
+
+    def short(self, rows: IndexMatrix, stop: int) -> NDArray[np.bool_]:
+        """Return which of the lists have less than ``stop`` songs."""
+        return np.asarray(self.lists.songs[rows, stop - 1] < 0)
+
+    def fill(self, candidates: _Candidates, stop: int, hub_cap: int) -> None:
+        """Fill lists one after the other.
+
+        Args:
+            candidates: the lists to fill, in this order, and from what.
+            stop: places to fill; all before the page of the last of them are filled.
+            hub_cap: lists that may hold a song on this page.
+        """
+        near, far, order = candidates.near, candidates.far, candidates.order
+        for start in range(0, len(near), BLOCK):
+            part = slice(start, start + BLOCK)
+            wanted = np.take_along_axis(near[part], order[part], axis=1)
+            for place, row in enumerate(candidates.rows[part].tolist(), start):
+                before = [song for song in self.lists.songs[row].tolist() if song >= 0]
+                chosen = self._chosen((row, *before), wanted[place - start], stop, hub_cap)
+                columns = order[place, chosen]
+                new = slice(len(before), len(before) + len(chosen))
+                self.lists.songs[row, new] = near[place, columns]
+                self.lists.distances[row, new] = far[place, columns]
+
+    def _chosen(
+        self, held: tuple[int, ...], wanted: IndexMatrix, stop: int, hub_cap: int
+    ) -> list[int]:
+        """Return the places among the wanted songs of those that are added to a list.
+
+        Args:
+            held: the song whose list it is, and the songs that stand in it.
+            wanted: shape ``(depth,)``, the most wanted first.
+            stop: places of the list.
+            hub_cap: lists that may hold a song on this page.
+        """
+        families, artists = self._families, self._artists
+        listed = self._listed[(stop - 1) // PAGE]
+        taken = {families[song] for song in held}
+        by = [artists[song] for song in held[1:]]
+        chosen: list[int] = []
+        for place, song in enumerate(wanted.tolist()):
+            if len(by) == stop:
+                break
+            if (
+                listed[song] < hub_cap
+                and families[song] not in taken
+                and by.count(artists[song]) < ARTIST_CAP
+            ):
+                chosen.append(place)
+                taken.add(families[song])
+                by.append(artists[song])
+                listed[song] += 1
+        return chosen
+
+    def adopt(self, candidates: _Candidates, stop: int) -> None:
+        """Give each song that stands in no list the last place of a list near it.
+
+        The song that stood there must stand in another list, too. Lists of songs that are hardly
+        heard give way before others, and each gives one place at most.
+
+        Args:
+            candidates: of every song.
+            stop: places of a list.
+        """
+        listed = self._listed[0]
+        heard = self.rules.listened >= HARDLY_HEARD
+        spent: set[int] = set()
+        for place, song in enumerate(candidates.rows.tolist()):
+            if listed[song]:
+                continue
+            hosts = candidates.near[place]
+            for column in np.argsort(heard[hosts], kind="stable").tolist():
+                host = int(hosts[column])
+                if host not in spent and self._gives_way(host, song, stop):
+                    spent.add(host)
+                    listed[int(self.lists.songs[host, stop - 1])] -= 1
+                    listed[song] += 1
+                    self.lists.songs[host, stop - 1] = song
+                    self.lists.distances[host, stop - 1] = candidates.far[place, column]
+                    break
+
+    def _gives_way(self, host: int, song: int, stop: int) -> bool:
+        """Return whether the last place of a list can be given to a song under the rules."""
+        *kept, last = self.lists.songs[host, :stop].tolist()
+        families = {self._families[other] for other in (host, *kept)}
+        by = [self._artists[other] for other in kept]
+        return (
+            last >= 0
+            and self._listed[0][last] > 1
+            and self._families[song] not in families
+            and by.count(self._artists[song]) < ARTIST_CAP
+        )
 
 
 def allowed(
-    candidates: IndexMatrix,
-    own_family: IndexMatrix,
-    families: IndexMatrix,
-    artists: IndexMatrix,
-    k: int,
+    candidates: IndexMatrix, own_family: int, families: IndexMatrix, artists: IndexMatrix, k: int
 ) -> IndexMatrix:
-    """Return the columns of the first ``k`` candidates that the rules let through, -1 for none.
-
-    A list holds at most ``ARTIST_CAP`` songs by one artist.
+    """Return the places of the first ``k`` candidates that one list may hold.
 
     Args:
-        candidates: shape ``(n_rows, depth)``, nearest first.
-        own_family: shape ``(n_rows,)``, the family that a row may not be given.
+        candidates: shape ``(depth,)``, nearest first.
+        own_family: the family that the list may not hold.
         families: family of every song, a number from 0 up.
         artists: artist of every song, a number from 0 up.
-        k: columns to pick.
+        k: places to fill; fewer are returned where the candidates do not suffice.
     """
-    rows = len(candidates)
-    picked = np.full((rows, k), -1, dtype=np.int64)
-    taken_families = np.full((rows, k), -1, dtype=np.int64)
-    taken_artists = np.full((rows, k), -1, dtype=np.int64)
-    count = np.zeros(rows, dtype=np.int64)
-    for column in range(candidates.shape[1]):
-        family, artist = families[candidates[:, column]], artists[candidates[:, column]]
-        fine = (count < k) & (family != own_family)
-        fine &= (taken_families != family[:, None]).all(axis=1)
-        fine &= (taken_artists == artist[:, None]).sum(axis=1) < ARTIST_CAP
-        row = np.flatnonzero(fine)
-        picked[row, count[row]] = column
-        taken_families[row, count[row]] = family[row]
-        taken_artists[row, count[row]] = artist[row]
-        count[row] += 1
-    return picked
+    taken = {own_family}
+    by: list[int] = []
+    chosen: list[int] = []
+    for place, song in enumerate(candidates.tolist()):
+        if len(chosen) == k:
+            break
+        if families[song] not in taken and by.count(artists[song]) < ARTIST_CAP:
+            chosen.append(place)
+            taken.add(families[song])
+            by.append(artists[song])
+    return np.array(chosen, dtype=np.int64)

@@ -8,14 +8,91 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
+from transforms.families import folded
 from warehouse.contracts import COMPARED, FEATURES
+
+Indices = NDArray[np.int64]
 
 
 def measurements(songs: pl.DataFrame) -> NDArray[np.float64]:
     """Return shape ``(n_songs, len(COMPARED))`` in the rows' order; what is unknown is NaN."""
     numbers = songs.select(pl.col(name).cast(pl.Float64).fill_null(np.nan) for name in COMPARED)
     return numbers.to_numpy(order="c")
+
+
+def numbered(values: pl.Series) -> Indices:
+    """Return a number from 0 up for each distinct value, in the order of the values."""
+    return (values.rank("dense").cast(pl.Int64) - 1).to_numpy()
+
+
+def artists(songs: pl.DataFrame) -> pl.Series:
+    """Return the primary artists as they are compared: without case and accents."""
+    return songs.select(folded(pl.col("artist"))).to_series()
+
+
+def genres(
+    songs: pl.DataFrame, song_genres: pl.DataFrame, artist_genres: pl.DataFrame
+) -> tuple[list[str], csr_array]:
+    """Say which genres each song, or anyone credited on it, is filed under.
+
+    Args:
+        songs: ``song_id`` and ``artists``, a JSON array.
+        song_genres: ``song_id`` and ``genre``.
+        artist_genres: ``artist`` and ``genre``, artists written as the songs write them.
+
+    Returns:
+        The names of the genres, sorted, and a matrix of 0 and 1, shape ``(n_songs, n_genres)``.
+    """
+    rows = songs.select("song_id", "artists").with_row_index("row")
+    credited = rows.select(
+        "row", artist=pl.col("artists").str.json_decode(pl.List(pl.String))
+    ).explode("artist")
+    filed = pl.concat(
+        [
+            rows.join(song_genres, on="song_id").select("row", "genre"),
+            credited.join(artist_genres, on="artist").select("row", "genre"),
+        ]
+    ).unique()
+    names = filed["genre"].unique().sort()
+    column = filed["genre"].cast(pl.Enum(names)).to_physical()
+    ones = np.ones(filed.height, dtype=np.int8)
+    pairs = (filed["row"].to_numpy(), column.to_numpy())
+    return names.to_list(), csr_array((ones, pairs), shape=(songs.height, len(names)))
+
+
+def entries(
+    playlists: pl.DataFrame, songs: pl.DataFrame
+) -> tuple[Indices, Indices, Indices, Indices]:
+    """Turn the entries of playlists into numbers.
+
+    Args:
+        playlists: ``playlist``, ``song_id`` and ``artist``.
+        songs: ``song_id``, ``artist`` and ``family_id``.
+
+    Returns:
+        Playlist, song, family and artist of each entry: rows of ``songs``, and numbers as
+        ``numbered`` gives them. -1 where the catalogue does not have the song; artists that it
+        does not have go by numbers above its own, and -1 is no artist.
+    """
+    by = artists(songs)
+    known = songs.select("song_id").with_columns(
+        row=pl.int_range(pl.len(), dtype=pl.Int64),
+        family=pl.Series(numbered(songs["family_id"])),
+    )
+    names = pl.DataFrame({"artist": by.unique().sort()}).with_row_index("by")
+    strangers = (
+        playlists.select("artist").drop_nulls().unique().join(names, on="artist", how="anti")
+    )
+    everyone = pl.concat([names["artist"], strangers["artist"].sort()])
+    numbers = pl.DataFrame({"artist": everyone, "by": range(len(everyone))})
+    found = playlists.join(known, on="song_id", how="left", maintain_order="left").join(
+        numbers, on="artist", how="left", maintain_order="left"
+    )
+    columns = found.select("playlist", pl.col("row", "family", "by").fill_null(-1))
+    first, second, third, fourth = (columns[name].cast(pl.Int64) for name in columns.columns)
+    return first.to_numpy(), second.to_numpy(), third.to_numpy(), fourth.to_numpy()
 
 
 def label() -> pl.Expr:

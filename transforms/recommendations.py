@@ -43,10 +43,10 @@ class Space:
     """
 
     columns: Sequence[str]
-    vectors: FloatMatrix
+    vectors: NDArray[np.float32]
     unknown: NDArray[np.bool_]
 
-    def heard(self, rows: IndexMatrix) -> FloatMatrix:
+    def heard(self, rows: IndexMatrix) -> NDArray[np.float32]:
         """Return the columns of ``HEARD`` for some rows."""
         return self.vectors[rows][:, [self.columns.index(name) for name in HEARD]]
 
@@ -110,7 +110,7 @@ def _listed(distances: FloatMatrix, indices: IndexMatrix, start: int) -> pl.Seri
     return pl.Series(distances[part][indices[part] >= 0])
 
 
-def _typical_gaps(space: Space) -> FloatMatrix:
+def _typical_gaps(space: Space) -> NDArray[np.float32]:
     """Return how far apart two random songs are in each heard column, sorted, one row a pair."""
     rng = np.random.default_rng(0)
     first, second = rng.integers(0, len(space.vectors), (2, SAMPLED_PAIRS))
