@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models import neighbours
-from models.neighbours import BOX_SONGS, SPARE, Neighbours, nearest_by_definition
+from models.neighbours import BOX_SONGS, HEAD, SPARE, Neighbours, nearest_by_definition
 
 
 def by_definition(points, k, rows=None):
@@ -22,15 +22,17 @@ def by_definition(points, k, rows=None):
 
 def assert_exact(points, k, rows=None, workers=1):
     found, apart = Neighbours(points, workers).nearest_others(k, rows)
-    expected, distances = by_definition(points, k, rows)
+    expected, distances = by_definition(points.astype(np.float64), k, rows)
     np.testing.assert_allclose(apart, distances, rtol=1e-12, atol=0)
     np.testing.assert_array_equal(found, expected)
 
 
 @pytest.fixture
 def small_boxes(monkeypatch):
-    """Lay songs out in boxes of eight, so that a few hundred make many."""
+    """Lay songs out in boxes of eight, a few at a time, so that a few hundred make many."""
     monkeypatch.setattr(neighbours, "BOX_SONGS", 8)
+    monkeypatch.setattr(neighbours, "FIRST_BOXES", 2)
+    monkeypatch.setattr(neighbours, "NEXT_BOXES", 3)
 
 
 def cloud(songs, columns, seed=0):
@@ -51,6 +53,10 @@ def test_agrees_with_the_definition_among_twins_and_ties(points, data):
     k = data.draw(st.integers(1, len(points) - 1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "BOX_SONGS", data.draw(st.sampled_from([2, 5, 512])))
+        patch.setattr(neighbours, "FIRST_BOXES", data.draw(st.sampled_from([1, 2, 16])))
+        patch.setattr(neighbours, "NEXT_BOXES", data.draw(st.sampled_from([1, 3, 32])))
+        patch.setattr(neighbours, "LEADING", data.draw(st.sampled_from([1, 2, 16])))
+        patch.setattr(neighbours, "HEAD", data.draw(st.sampled_from([1, 32])))
         patch.setattr(neighbours, "SPARE", data.draw(st.sampled_from([0, 1, 8])))
         assert_exact(points, k)
 
@@ -62,7 +68,7 @@ def test_agrees_with_the_definition_for_some_of_the_rows(points, data):
     assert_exact(points, min(3, len(points) - 1), np.array(rows))
 
 
-@pytest.mark.parametrize("columns", [1, 2, 14])
+@pytest.mark.parametrize("columns", [1, 2, 14, HEAD, HEAD + 1, HEAD + 2, 130])
 @pytest.mark.parametrize("k", [1, 5, 60])
 def test_agrees_with_the_definition_over_many_boxes(small_boxes, columns, k):
     assert_exact(cloud(400, columns), k)
@@ -80,6 +86,34 @@ def test_all_others_are_found_when_all_are_asked_for(songs):
 
 def test_more_are_found_than_the_first_boxes_hold(small_boxes):
     assert_exact(cloud(300, 3), 100)
+
+
+def families(songs, columns, spread, seed=0):
+    """Return songs in families of about thirty, on few axes but for ``spread`` around them."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(songs // 30 + 1, 5)) @ rng.normal(size=(5, columns))
+    return centres[rng.integers(len(centres), size=songs)] + spread * cloud(songs, columns, seed)
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.1, 1e-3, 1e-5, 0.0])
+def test_agrees_with_the_definition_on_long_vectors_that_lie_in_families(small_boxes, spread):
+    assert_exact(families(600, 130, spread), 40)
+
+
+def test_agrees_with_the_definition_on_long_vectors_in_boxes_of_the_usual_size():
+    points = families(6000, 60, 0.05)
+    assert_exact(points, 50, rows=np.arange(0, 6000, 37), workers=2)
+
+
+def test_songs_that_differ_beyond_the_head_only_are_told_apart(small_boxes):
+    wide = 100 * np.repeat(cloud(6, HEAD), 50, axis=0)
+    assert_exact(np.hstack([wide, cloud(300, 2 * HEAD, seed=1)]), 20)
+
+
+def test_points_in_single_precision_are_measured_in_double(small_boxes):
+    points = families(400, 60, 0.01).astype(np.float32)
+    assert_exact(points, 10)
+    assert points.dtype == np.float32
 
 
 def test_two_clusters_never_mix():
@@ -116,8 +150,10 @@ def test_ties_on_a_grid_are_cut_by_number(small_boxes):
 def test_clusters_larger_than_a_box_are_searched_to_their_ends():
     rng = np.random.default_rng(3)
     centres = 50 * cloud(3, 4)
-    points = np.repeat(centres, BOX_SONGS + 90, axis=0) + 0.1 * rng.normal(size=(1806, 4))
-    assert_exact(rng.permutation(points), 5, rows=np.arange(0, 1806, 9))
+    points = np.repeat(centres, BOX_SONGS + 90, axis=0) + 0.1 * rng.normal(
+        size=(len(centres) * (BOX_SONGS + 90), 4)
+    )
+    assert_exact(rng.permutation(points), 5, rows=np.arange(0, len(points), 9))
 
 
 # ---- where single precision misleads
@@ -137,6 +173,17 @@ def test_tiny_steps_in_clusters_far_apart_are_told_apart(small_boxes, far):
     centres = far * np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 1]])
     points = np.repeat(centres, 90, axis=0) + 1e-5 * rng.normal(size=(270, 3))
     assert_exact(rng.permutation(points), 6)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e5])
+def test_tiny_steps_of_long_vectors_are_told_apart(small_boxes, far):
+    points = far * np.repeat(cloud(4, 80, seed=8), 60, axis=0) + 1e-4 * cloud(240, 80, seed=9)
+    assert_exact(np.random.default_rng(10).permutation(points), 6)
+
+
+def test_twins_among_long_vectors_are_cut_by_number(small_boxes):
+    points = np.repeat(cloud(10, 60), 40, axis=0)
+    assert_exact(np.random.default_rng(11).permutation(points), 50)
 
 
 def test_one_song_far_from_all_others_blurs_no_one(small_boxes):
@@ -207,6 +254,13 @@ def test_every_row_is_reported_as_done_once():
 def test_a_k_that_there_are_not_songs_for_is_refused(k):
     with pytest.raises(ValueError, match=rf"k={k}: expected from 1 to 2 with 3 songs"):
         Neighbours(np.zeros((3, 2))).nearest_others(k)
+
+
+def test_more_songs_than_can_be_numbered_are_refused(monkeypatch):
+    monkeypatch.setattr(neighbours, "POSITION_BITS", 3)
+    assert Neighbours(cloud(8, 2)).nearest_others(2)[0].shape == (8, 2)
+    with pytest.raises(ValueError, match="9 songs: expected at most 8"):
+        Neighbours(cloud(9, 2))
 
 
 # ---- the plain search for songs that are not in the catalogue
