@@ -55,6 +55,12 @@ Playlists = Annotated[
         "repeat it for several."
     ),
 ]
+Ratings = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="File of ratings, 1 to 5 (.csv, .csv.gz, .parquet); repeat it for several."
+    ),
+]
 Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.", show_default="5")]
 
 
@@ -95,6 +101,7 @@ def build(
     tracks: Tracks = None,
     genres: Genres = None,
     playlists: Playlists = None,
+    ratings: Ratings = None,
     neighbours: Neighbours = None,
     home: Home = None,
     direct: Annotated[bool, typer.Option("--direct", help="Run without Prefect.")] = False,
@@ -106,7 +113,7 @@ def build(
     from flows import refresh, summary
 
     with _told():
-        files = {"tracks": tracks, "genres": genres, "playlists": playlists}
+        files = _files(tracks, genres, playlists, ratings)
         chosen = _settings(**files, neighbours=neighbours, home=home)
         run = refresh.directly if direct else refresh.by_prefect
         published, manifest = run(chosen, force)
@@ -167,6 +174,7 @@ def schedule(
     tracks: Tracks = None,
     genres: Genres = None,
     playlists: Playlists = None,
+    ratings: Ratings = None,
     neighbours: Neighbours = None,
     home: Home = None,
 ) -> None:
@@ -175,7 +183,7 @@ def schedule(
     from flows.settings import keep_prefect_private
 
     with _told():
-        files = {"tracks": tracks, "genres": genres, "playlists": playlists}
+        files = _files(tracks, genres, playlists, ratings)
         given = {**files, "neighbours": neighbours, "home": home, "cron": cron}
         chosen = _settings(**given)
         keep_prefect_private(chosen.home)
@@ -324,7 +332,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
         files = write_demo(folder)
         for path in (*files.tracks, *files.genres, *files.playlists, *files.ratings):
             out.print(f"Wrote {path}")
-        given = {"tracks": files.tracks, "genres": files.genres, "playlists": files.playlists}
+        given = _files(files.tracks, files.genres, files.playlists, files.ratings)
         words = [f"--{option} {path}" for option, paths in given.items() for path in paths]
         out.print(f"Build from them: uv run segue build {' '.join(words)}")
 
@@ -345,6 +353,11 @@ def _table(*headings: str) -> Table:
     """Return an empty table whose first column, the name, is never cut."""
     name = Column(headings[0], no_wrap=True)
     return Table(name, *headings[1:], box=None, padding=(0, 1, 0, 0), pad_edge=False)
+
+
+def _files(*paths: list[Path] | None) -> dict[str, list[Path] | None]:
+    """Return files by the option that names them: tracks, genres, playlists, ratings."""
+    return dict(zip(("tracks", "genres", "playlists", "ratings"), paths, strict=True))
 
 
 def _settings(**given: Any) -> Any:

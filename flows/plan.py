@@ -96,13 +96,15 @@ def planned(settings: Settings) -> Plan:
 
 def _files(settings: Settings) -> tuple[Sequence[Path], dict[Kind, Sequence[Path]]]:
     """Return the tracks and the signals; the demo's own signals go with its songs alone."""
-    if settings.tracks:
-        return settings.tracks, {"genres": settings.genres, "playlists": settings.playlists}
-    made = _demo(settings.home)
-    return made.tracks, {
-        "genres": settings.genres or made.genres,
-        "playlists": settings.playlists or made.playlists,
+    given: dict[Kind, Sequence[Path]] = {
+        "genres": settings.genres,
+        "playlists": settings.playlists,
+        "ratings": settings.ratings,
     }
+    if settings.tracks:
+        return settings.tracks, given
+    made = _demo(settings.home)
+    return made.tracks, {kind: files or getattr(made, kind) for kind, files in given.items()}
 
 
 def stamp(path: Path) -> Stamp:

@@ -20,6 +20,7 @@ from warehouse.errors import InputError
 logger = logging.getLogger(__name__)
 
 PREFIX = "SEGUE_"
+FILES = ("tracks", "genres", "playlists", "ratings")
 CRON_FIELD = re.compile(r"[\w*/,#?-]+")
 
 
@@ -41,6 +42,9 @@ class Settings(BaseSettings):
     )
     playlists: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Files of playlists, as SEGUE_TRACKS. None: those of the demo, or none."
+    )
+    ratings: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Files of ratings, as SEGUE_TRACKS. None: those of the demo, or none."
     )
     held_out_share: float = Field(
         0.1, ge=0, le=0.5, description="Share of the playlists that is kept for the evaluation."
@@ -79,7 +83,7 @@ class Settings(BaseSettings):
     def _home_of_user(cls, home: Path) -> Path:
         return home.expanduser()
 
-    @field_validator("tracks", "genres", "playlists", mode="before")
+    @field_validator(*FILES, mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"should be a JSON array of paths: {error}") from error
 
-    @field_validator("tracks", "genres", "playlists", mode="after")
+    @field_validator(*FILES, mode="after")
     @classmethod
     def _files_of_user(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser() for path in files)

@@ -30,6 +30,7 @@ COMMON_REASONS = 3
 SIGNAL_READINGS = {
     "genres": contracts.ARTIST_READINGS,
     "playlists": contracts.PLAYLIST_READINGS,
+    "ratings": contracts.RATING_READINGS,
 }
 
 
@@ -122,7 +123,7 @@ def _too_many(file: dict[str, Any], rejected: pl.DataFrame) -> str:
 
 
 def read_signals(plan: Plan, progress: Progress) -> None:
-    """Read and clean the files of artist genres and of playlists, if there are any.
+    """Read and clean the files of artist genres, playlists and ratings, if there are any.
 
     Raises:
         InputError: a file is damaged, holds no rows, or has too many bad ones.
@@ -139,7 +140,7 @@ def read_signals(plan: Plan, progress: Progress) -> None:
             warehouse.clear(contracts.REJECTED_ROWS, source.name)  # of a try before this one
             read = passed_over = 0
             for batch in sources.batches(source):
-                clean = _cleaned_signal(batch, source)
+                clean = _cleaned_signal(batch, source, file)
                 warehouse.append(SIGNAL_READINGS[source.kind], clean.readings)
                 _reject(warehouse, clean.rejected, batch.malformed, source)
                 read += batch.records
@@ -152,9 +153,11 @@ def read_signals(plan: Plan, progress: Progress) -> None:
         _require_usable(warehouse, contracts.SIGNAL_FILES, plan.settings.max_rejected_share)
 
 
-def _cleaned_signal(batch: sources.Batch, source: sources.Source) -> signals.Cleaned:
+def _cleaned_signal(batch: sources.Batch, source: sources.Source, file: int) -> signals.Cleaned:
     if source.kind == "genres":
         return signals.cleaned_genres(batch.rows, source.name)
+    if source.kind == "ratings":
+        return signals.cleaned_ratings(batch.rows, source.name, file)
     return signals.cleaned_entries(batch.rows, source.name, source.path.name.split(".")[0])
 
 
@@ -189,16 +192,20 @@ def match_signals(plan: Plan, progress: Progress) -> None:
         wanted = ("song_id", "title", "artist", "artists", "popularity")
         songs = warehouse.frame(contracts.SONGS, wanted)
         entries = matching.matched(warehouse.frame(contracts.PLAYLIST_READINGS), songs)
+        rated = matching.matched(warehouse.frame(contracts.RATING_READINGS), songs)
         artists = matching.matched_artists(warehouse.frame(contracts.ARTIST_READINGS), songs)
-        _require_found(entries, pl.coalesce(pl.format("'{}' by {}", "title", "artist"), "track_id"))
+        for tracks in (entries, rated):
+            track = pl.coalesce(pl.format("'{}' by {}", "title", "artist"), "track_id")
+            _require_found(tracks, track)
         _require_found(artists, pl.format("'{}'", "artist"))
-        warehouse.replace(contracts.SIGNAL_FILES, _counted(warehouse, entries, artists))
+        warehouse.replace(contracts.SIGNAL_FILES, _counted(warehouse, entries, rated, artists))
         learnt = matching.playlist_entries(entries, plan.settings.held_out_share)
         warehouse.replace(contracts.PLAYLIST_ENTRIES, learnt)
-        warehouse.replace(contracts.UNMATCHED_TRACKS, matching.unmatched_tracks(entries))
+        warehouse.replace(contracts.RATINGS, matching.last_ratings(rated))
+        warehouse.replace(contracts.UNMATCHED_TRACKS, matching.unmatched_tracks(entries, rated))
         warehouse.replace(contracts.ARTIST_GENRES, matching.artist_genres(artists))
         warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
-        advance(entries.height + artists.height)
+        advance(entries.height + rated.height + artists.height)
 
 
 def _require_found(matches: pl.DataFrame, name: pl.Expr) -> None:

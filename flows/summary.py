@@ -38,9 +38,10 @@ def _signals(manifest: Manifest, home: Home) -> list[str]:
     for source, kind, by_id, by_name, unmatched in files:
         if kind == "tracks":
             continue
-        how = f"{by_id:,} by id, {by_name:,} by name" if kind == "playlists" else "by name"
+        tracks = kind != "genres"
+        how = f"{by_id:,} by id, {by_name:,} by name" if tracks else "by name"
         found = f"{by_id + by_name:,} of {by_id + by_name + unmatched:,} found ({how})"
-        where = "; the others are counted in unmatched_tracks" if kind == "playlists" else ""
+        where = "; the others are counted in unmatched_tracks" if tracks else ""
         lines.append(f"  {kind:<16} {found} from {source}{where if unmatched else ''}")
     return lines
 

@@ -11,7 +11,7 @@ import hashlib
 import polars as pl
 
 from transforms.families import DECORATED, artist_key, base_title, compact, folded
-from warehouse.contracts import ARTIST_GENRES, PLAYLIST_ENTRIES, UNMATCHED_TRACKS
+from warehouse.contracts import ARTIST_GENRES, PLAYLIST_ENTRIES, RATINGS, UNMATCHED_TRACKS
 
 TRACK = ("track_id", "title", "artist")
 COUNTS = ("matched_by_id", "matched_by_name", "unmatched")
@@ -21,10 +21,10 @@ AFTER_DASH = r"\s[-–]\s.*$"
 
 
 def matched(readings: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
-    """Find the song of every entry of the playlists.
+    """Find the song of every entry of the playlists, or of every rating.
 
     Args:
-        readings: as ``PLAYLIST_READINGS``.
+        readings: as ``PLAYLIST_READINGS`` or ``RATING_READINGS``.
         songs: ``song_id``, ``title``, ``artist`` and ``popularity``.
 
     Returns:
@@ -92,20 +92,41 @@ def playlist_entries(matches: pl.DataFrame, held_out_share: float) -> pl.DataFra
     )
 
 
-def unmatched_tracks(matches: pl.DataFrame) -> pl.DataFrame:
+def last_ratings(matches: pl.DataFrame) -> pl.DataFrame:
+    """Keep the last rating of each song by each user.
+
+    The later one replaces the earlier; one without a time counts as earlier than any that has
+    one, and what has no time goes by the order of files and lines.
+
+    Args:
+        matches: as ``matched`` returns them for ratings.
+
+    Returns:
+        As ``RATINGS``, sorted by its key.
+    """
+    order = ("user", "song_id", "rated_at", "file", "line")
+    found = matches.filter(pl.col("song_id").is_not_null()).sort(order, nulls_last=False)
+    last = found.unique(RATINGS.key, keep="last", maintain_order=True)
+    return last.select(RATINGS.schema.keys())
+
+
+def unmatched_tracks(*matches: pl.DataFrame) -> pl.DataFrame:
     """Count the entries and playlists of every track that the catalogue lacks.
 
     Spellings of one title and artist are one track, named as most entries do; a track of which
     only the id is given is one by its id.
 
     Args:
-        matches: as ``matched`` returns them.
+        matches: as ``matched`` returns them; who rates counts as a playlist.
 
     Returns:
         As ``UNMATCHED_TRACKS``, sorted by its key.
     """
+    wanted = ("source", "playlist", "how", "track_id", "title", "artist")
+    listed = (one.rename({"user": "playlist"}, strict=False) for one in matches)
+    entries = pl.concat(one.select(wanted) for one in listed)
     title, artist, track_id = (pl.col(name).fill_null("") for name in ("title", "artist", "id"))
-    lost = matches.filter(pl.col("how") == "unmatched").rename({"track_id": "id"})
+    lost = entries.filter(pl.col("how") == "unmatched").rename({"track_id": "id"})
     named = (title != "") & (artist != "")
     group = pl.when(named).then(folded(title) + "\t" + folded(artist)).otherwise("\t\t" + track_id)
     spelt = lost.select(

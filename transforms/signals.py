@@ -1,4 +1,4 @@
-"""Clean signal rows: text comes in; playlist entries or artist genres, and rejected rows, go out.
+"""Clean signal rows: text comes in; entries, ratings or genres, and rejected rows, go out.
 
 Nothing is dropped uncounted: each row leaves as a reading, as a rejected row with its reason, or
 as a play that is passed over.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.cleaning import CONTROL, REJECTED_SCHEMA, python_lists
-from warehouse.contracts import ARTIST_READINGS, PLAYLIST_READINGS
+from warehouse.contracts import ARTIST_READINGS, PLAYLIST_READINGS, RATING_READINGS
 
 SHORTEST_PLAY_MS = 30_000  # from here on Spotify counts a stream, too
 LONGEST_PAUSE = pl.duration(minutes=30)
@@ -17,7 +17,10 @@ EPISODE = r"^spotify:(?:episode|show):|/(?:episode|show)/"
 TRACK = r"^(?:spotify:track:|https?://open\.spotify\.com/(?:[^?#]*/)?track/)([^/?#]+)"
 ADDRESS = r"^(?:spotify:|https?://)"
 TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+RATING_TIMES = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+LEAST_RATING = 0.5  # where scales of half stars begin; counts as 1
 ENTRY = ("playlist", "owner", "song_id", "title", "artists", "ended_at", "played_ms")
+RATED = ("user", "rating", "rated_at", "song_id", "title", "artists")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,42 @@ def cleaned_genres(rows: pl.DataFrame, source: str) -> Cleaned:
     )
 
 
+def cleaned_ratings(rows: pl.DataFrame, source: str, file: int) -> Cleaned:
+    """Judge ratings from 1 to 5 stars, whole, half or finer; less than 1 counts as 1.
+
+    A rating of 0 is none: services write it where somebody took theirs back. A scale up to 10 or
+    100 is not guessed at; its rows are rejected.
+
+    Args:
+        rows: ``line``, ``row`` and, as text, null where empty, any of ``RATED``.
+        source: name of the file.
+        file: its position among the signals.
+
+    Returns:
+        Readings as ``RATING_READINGS`` has them.
+    """
+    absent = [name for name in RATED if name not in rows.columns]
+    given = rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in absent)
+    typed = given.with_columns(
+        source=pl.lit(source),
+        file=pl.lit(file, dtype=pl.Int64),
+        user=_name(pl.col("user")),
+        stars=pl.col("rating").cast(pl.Float64, strict=False),
+        moment=_moment(),
+        track_id=_track_id(),
+        title=_name(pl.col("title")),
+        artist=_name(_first_artists(given["artists"])),
+    )
+    faults = _rating_faults()
+    sound = pl.concat_str(faults, separator="; ", ignore_nulls=True) == ""
+    good = typed.filter(sound).with_columns(
+        rating=pl.col("stars").clip(lower_bound=1), rated_at="moment"
+    )
+    return Cleaned(
+        good.select(RATING_READINGS.schema.keys()), _rejected(typed.filter(~sound), faults)
+    )
+
+
 def _is(condition: pl.Expr) -> pl.Expr:
     return condition.fill_null(False)
 
@@ -132,6 +171,41 @@ def _entry_faults() -> list[pl.Expr]:
             pl.lit("neither a track id nor title and artist are given")
         ),
     ]
+
+
+def _rating_faults() -> list[pl.Expr]:
+    rating, when = pl.col("rating"), pl.col("rated_at")
+    stars, untold = pl.col("stars"), pl.col("track_id").is_null()
+    number = stars.is_not_null() & stars.is_not_nan()
+    outside = ~stars.is_between(LEAST_RATING, 5)
+    no_time = pl.format("rated_at '{}' is not a time such as 2024-12-31 23:59", when.str.head(60))
+    return [
+        pl.when(pl.col("user").is_null()).then(pl.lit("user is missing")),
+        pl.when(rating.is_null()).then(pl.lit("rating is missing")),
+        pl.when(rating.is_not_null() & ~_is(number)).then(
+            pl.format("rating '{}' is not a number", rating.str.head(60))
+        ),
+        pl.when(number & outside).then(
+            pl.format("rating '{}' is not from 1 to 5", rating.str.head(60))
+        ),
+        pl.when(untold & pl.any_horizontal(pl.col("title", "artist").is_null())).then(
+            pl.lit("neither a track id nor title and artist are given")
+        ),
+        pl.when(when.is_not_null() & pl.col("moment").is_null()).then(no_time),
+    ]
+
+
+def _moment() -> pl.Expr:
+    """Read a date, a time with or without its zone, or seconds or milliseconds since 1970."""
+    text = pl.col("rated_at").str.strip_suffix(" UTC").str.replace(r"^(\S+)T", "$1 ")
+    text = text.str.replace(r"(?i)z$", "")
+    day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+    times = [text.str.to_datetime(form, time_unit="us", strict=False) for form in RATING_TIMES[1:]]
+    zoned = text.str.to_datetime(RATING_TIMES[0], time_unit="us", strict=False)
+    since = text.cast(pl.Float64, strict=False)
+    seconds = pl.when(since >= 1e11).then(since / 1000).otherwise(since)
+    known = pl.coalesce(*times, day, zoned.dt.replace_time_zone(None))
+    return pl.coalesce(known.dt.epoch("us"), (1e6 * seconds).round().cast(pl.Int64, strict=False))
 
 
 def _genre_faults() -> list[pl.Expr]:

@@ -279,6 +279,34 @@ ARTIST_READINGS = Table(
     ),
 )
 
+RATING_READINGS = Table(
+    name="rating_readings",
+    about="The usable rows of the rating files, as cleaned; a song may be rated more than once.",
+    key=("source", "line"),
+    columns=(
+        Column("source", pl.String, "Name of the file."),
+        Column("file", pl.Int64, "Position of the file among the signals given.", low=0),
+        Column("line", pl.Int64, "Line on which the row begins.", low=1),
+        Column("user", pl.String, "Who rated, as the file names them."),
+        Column("rating", pl.Float64, "Rating.", "1 to 5 stars", low=1, high=5),
+        Column("rated_at", pl.Int64, "When, where it is told.", "µs since 1970", nullable=True),
+        Column("track_id", pl.String, "Id of the track without its address.", nullable=True),
+        Column("title", pl.String, "Title.", nullable=True),
+        Column("artist", pl.String, "Artist, or several as the file joins them.", nullable=True),
+    ),
+)
+
+RATINGS = Table(
+    name="ratings",
+    about="What the rating model reads: the last rating of each song by each user.",
+    key=("user", "song_id"),
+    columns=(
+        Column("user", pl.String, "Who rated."),
+        Column("song_id", pl.String, "The song."),
+        Column("rating", pl.Float64, "Rating.", "1 to 5 stars", low=1, high=5),
+    ),
+)
+
 SIGNAL_FILES = Table(
     name="signal_files",
     about="The signal files that are being read and where their rows went.",
@@ -384,15 +412,21 @@ ARTIST_GENRES = Table(
 
 UNMATCHED_TRACKS = Table(
     name="unmatched_tracks",
-    about="What people listen to that the catalogue lacks: tracks of the playlist files.",
+    about="What people listen to that the catalogue lacks: tracks of playlist and rating files.",
     key=("title", "artist", "track_id"),
-    source="The entries of the playlist files that match no song.",
+    source="The entries of playlists and the ratings that match no song.",
     columns=(
         Column("title", pl.String, "Title as most entries write it; empty where none gives it."),
         Column("artist", pl.String, "Artist as most entries write it; empty where none does."),
         Column("track_id", pl.String, "Its commonest id; empty where none is given."),
-        Column("entries", pl.Int64, "Entries that name it.", "entries", low=1),
-        Column("playlists", pl.Int64, "Playlists that hold it.", "playlists", low=1),
+        Column("entries", pl.Int64, "Entries and ratings that name it.", "entries", low=1),
+        Column(
+            "playlists",
+            pl.Int64,
+            "Playlists that hold it, and people who rated it.",
+            "playlists",
+            low=1,
+        ),
     ),
     rowid=False,
 )
@@ -503,7 +537,7 @@ SOURCES = Table(
     source="Counted while the files were read and matched.",
     columns=(
         Column("source", pl.String, "Name of the file."),
-        Column("kind", pl.String, "What it was read for: tracks, genres or playlists."),
+        Column("kind", pl.String, "What it was read for: tracks, genres, playlists or ratings."),
         Column("format", pl.String, "The format that it was recognised as."),
         Column("sha256", pl.String, "Hash of the file as it lay on disk."),
         Column("rows_read", pl.Int64, "Rows below the header, or entries in JSON.", "rows", low=0),
@@ -518,21 +552,105 @@ SOURCES = Table(
         Column(
             "matched_by_id",
             pl.Int64,
-            "Entries of playlists whose id is a song's.",
+            "Entries of playlists, or ratings, whose id is a song's.",
             "rows",
             low=0,
         ),
         Column(
             "matched_by_name",
             pl.Int64,
-            "Entries whose title and artist are a song's, or artists whose name is.",
+            "Entries or ratings whose title and artist are a song's, or artists whose name is.",
             "rows",
             low=0,
         ),
         Column(
             "unmatched",
             pl.Int64,
-            "Entries that the catalogue lacks: see unmatched_tracks; or artists that it lacks.",
+            "Entries and ratings of what the catalogue lacks: see unmatched_tracks; or artists "
+            "that it lacks.",
+RATING_PARAMETERS = Table(
+    name="rating_parameters",
+    about="What a visitor's ratings are folded in with, beside rating_factors.",
+    key=("parameter",),
+    source="models/factorisation.py, fitted to all ratings. Empty where none were given.",
+    columns=(
+        Column(
+            "parameter",
+            pl.String,
+            "mean: of all ratings, in stars; spread of bias and of factor_1 to factor_8: the "
+            "variance of that part of people's vectors.",
+        ),
+        Column("value", pl.Float64, "Its value."),
+    ),
+)
+
+FACTORS = 8  # of the rating model; as many columns of rating_factors
+
+RATING_FACTORS = Table(
+    name="rating_factors",
+    about="What ratings say of a song: mean + bias + the product of its factors and a person's is "
+    "what that person would rate it. A song that is not here is an average one as far as is known.",
+    key=("song_id",),
+    source="models/factorisation.py; a song with few ratings leans on its recommendations. "
+    "Factors of two builds must not be mixed.",
+    columns=(
+        Column("song_id", pl.String, SONG_ID, references="songs.song_id"),
+        Column("ratings", pl.Int64, "How many have rated it.", "ratings", low=0),
+        Column("bias", pl.Float64, "How much better than the mean it is rated.", "stars"),
+        Column(
+            "noise",
+            pl.Float64,
+            "Variance of its ratings around what is predicted.",
+            "stars squared",
+            low=0,
+        ),
+        *(
+            Column(f"factor_{number}", pl.Float64, f"Factor {number} of {FACTORS}.")
+            for number in range(1, FACTORS + 1)
+        ),
+    ),
+    rowid=False,
+)
+
+USER_RECOMMENDATIONS = Table(
+    name="user_recommendations",
+    about="For everybody who has rated, the songs that they would rate highest: none that they "
+    "rated, no version of one, two by one artist at most.",
+    key=("user", "rank"),
+    source="models/ratings.py, from all ratings. Empty where none were given.",
+    columns=(
+        Column("user", pl.String, "Who rated, as the rating files name them."),
+        Column("rank", pl.Int64, "1 is what they would rate highest.", low=1),
+        Column("song_id", pl.String, "The song recommended.", references="songs.song_id"),
+        Column(
+            "predicted_rating",
+            pl.Float64,
+            "What they would rate it; ranks go on beyond 5.",
+            "1 to 5 stars",
+            low=1,
+            high=5,
+        ),
+        Column(
+            "because_song_id",
+            pl.String,
+            "The song whose rating by them says most for it. Null: none does.",
+            nullable=True,
+            references="songs.song_id",
+        ),
+        Column(
+            "because_rating",
+            pl.Float64,
+            "Their rating of that song.",
+            "1 to 5 stars",
+            nullable=True,
+            low=1,
+            high=5,
+        ),
+    ),
+    rowid=False,
+    unique=(("user", "song_id"),),
+)
+
             "rows",
             low=0,
         ),
@@ -662,6 +780,9 @@ RECOMMENDED_SONGS = View(
         Column("song_id", pl.String, "The song that is listened to."),
         Column("title", pl.String, "Its title."),
         Column("artist", pl.String, "Its primary artist."),
+    USER_RECOMMENDATIONS,
+    RATING_FACTORS,
+    RATING_PARAMETERS,
         Column("year", pl.Int64, "Its year of release.", "year", nullable=True),
         Column("rank", pl.Int64, "1 is the nearest."),
         Column("recommended_song_id", pl.String, "The song that is recommended."),
@@ -678,5 +799,7 @@ RECOMMENDED_SONGS = View(
         Column("reason", pl.String, "What the two songs share, in a few words."),
     ),
 )
+    RATING_READINGS,
 
 VIEWS = (RECOMMENDED_SONGS,)
+    RATINGS,

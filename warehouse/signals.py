@@ -21,6 +21,12 @@ TRACK_ID = (
     *("spotifyuri", "songid", "uri", "url", "id"),
 )
 TITLE = ("trackname", "tracktitle", "songname", "songtitle", "title", "track", "song", "name")
+RATER = (*LISTENER, "member", "reviewer", "person")
+RATING = ("rating", "userrating", "ratingvalue", "stars", "score")
+RATED_AT = (
+    *("ratedat", "ratingtimestamp", "ratingdate", "timestamp", "datetime", "date", "time"),
+    *("addedat", "updatedat", "createdat"),
+)
 EXPORTIFY = ("trackuri", "spotifyid", "spotifyuri")
 
 
@@ -57,16 +63,11 @@ def playlist_format(header: Sequence[str], file: str) -> Format:
     Raises:
         InputError: no column tells the playlist or the track, or one is named twice.
     """
-    track = {
-        "song_id": _first(header, TRACK_ID),
-        "title": _first(header, TITLE),
-        "artists": _first(header, tuple(name for name in ARTIST if name != "name")),
-    }
+    track = _track(header)
     list_id, name, owner = (_first(header, names) for names in (PLAYLIST, PLAYLIST_NAME, LISTENER))
     whose = {"playlist": list_id or name or owner, "owner": None if list_id or not name else owner}
     exported = bool(_first(header, EXPORTIFY) and track["title"] and track["artists"])
-    told = bool(track["song_id"] or (track["title"] and track["artists"]))
-    if not told or not (exported or any(whose.values())):
+    if not _told(track) or not (exported or any(whose.values())):
         raise InputError(_unknown(header, file))
     renamed = {ours: theirs for ours, theirs in {**whose, **track}.items() if theirs}
     require_once(header, tuple(renamed.values()), file)
@@ -78,6 +79,50 @@ def playlist_format(header: Sequence[str], file: str) -> Format:
         same=(),
         artists="one name",
     )
+
+
+def rating_format(header: Sequence[str], file: str) -> Format:
+    """Return how a file of ratings names its columns; when one was given may be left out.
+
+    A title whose artist no column names is taken for an id.
+
+    Raises:
+        InputError: no column tells the user, the rating or the song, or one is named twice.
+    """
+    user, rating = _first(header, RATER), _first(header, RATING)
+    track = _track(header)
+    if not track["song_id"] and not track["artists"]:
+        track = {"song_id": track["title"], "title": None, "artists": None}
+    if not (user and rating and _told(track)):
+        raise InputError(
+            f"{file}: not known as a file of ratings. Expected a column of the user ('user_id'), "
+            "of the rating, 1 to 5 ('rating'), and of the song: its id ('song_id', 'track_uri'), "
+            f"or title and artist. Found: {shown(header)}. Rename the columns."
+        )
+    given = {"user": user, "rating": rating, "rated_at": _first(header, RATED_AT), **track}
+    renamed = {ours: theirs for ours, theirs in given.items() if theirs}
+    require_once(header, tuple(renamed.values()), file)
+    return Format(
+        name="ratings",
+        about="who rated which song how",
+        renamed=renamed,
+        same=(),
+        artists="one name",
+    )
+
+
+def _track(header: Sequence[str]) -> dict[str, str | None]:
+    """Return the header's names for a track's id, title and artist."""
+    return {
+        "song_id": _first(header, TRACK_ID),
+        "title": _first(header, TITLE),
+        "artists": _first(header, tuple(name for name in ARTIST if name != "name")),
+    }
+
+
+def _told(track: dict[str, str | None]) -> bool:
+    """Whether these columns tell one track from another."""
+    return bool(track["song_id"] or (track["title"] and track["artists"]))
 
 
 def _first(header: Sequence[str], names: Sequence[str]) -> str | None:

@@ -12,7 +12,7 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -26,9 +26,9 @@ from warehouse import spotify
 from warehouse.errors import InputError
 from warehouse.formats import Format, recognised
 from warehouse.manifest import sha256
-from warehouse.signals import genre_format, playlist_format
+from warehouse.signals import genre_format, playlist_format, rating_format
 
-Kind = Literal["tracks", "genres", "playlists"]
+Kind = Literal["tracks", "genres", "playlists", "ratings"]
 Header = tuple[str, ...]
 
 BLOCK_BYTES = 8 * 2**20
@@ -40,7 +40,12 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 JSON = ".json"
 MALFORMED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 OPEN_QUOTE = "a quote is opened and not closed"
-RECOGNISE = {"tracks": recognised, "genres": genre_format, "playlists": playlist_format}
+RECOGNISE: dict[Kind, Callable[[Sequence[str], str], Format]] = {
+    "tracks": recognised,
+    "genres": genre_format,
+    "playlists": playlist_format,
+    "ratings": rating_format,
+}
 NO_SIGNALS: Mapping[Kind, Sequence[Path]] = MappingProxyType({})
 SURROGATE = re.compile("[\ud800-\udfff]")
 UNREADABLE = (OSError, EOFError, zlib.error, pa.ArrowException, pl.exceptions.PolarsError)

@@ -21,8 +21,8 @@ where rows_read <> songs + merged + matched_by_id + matched_by_name + unmatched 
     or sources.rejected <> coalesce(counted.rejected, 0)
     or (select sum(songs) from sources) <> (select count(*) from songs)
     or (
-        kind = 'playlists'
-        and (select sum(unmatched) from sources where kind = 'playlists')
+        kind in ('playlists', 'ratings')
+        and (select sum(unmatched) from sources where kind in ('playlists', 'ratings'))
             <> (select coalesce(sum(entries), 0) from unmatched_tracks)
     )
 order by sources.source
