@@ -11,12 +11,14 @@ import numpy as np
 import polars as pl
 from sklearn.pipeline import Pipeline
 
+from flows import evaluating
 from flows.plan import Plan
 from flows.progress import Progress
 from models import encoder, ranking
 from models.listening import Listening
+from models.queries import Entries
 from models.songs import SingleMatrix, Songs
-from transforms import features, recommendations
+from transforms import evaluation, features, reasons, recommendations
 from warehouse import contracts, store
 
 WANTED = ("song_id", "artist", "artists", "family_id", "popularity", *contracts.COMPARED)
@@ -51,6 +53,12 @@ class Known:
         kept = ~self.held_out
         return Listening(self.playlists[kept], self.entries[kept, 1], self.entries[kept, 2])
 
+    @property
+    def asked(self) -> Entries:
+        """What is held out, to ask it."""
+        held = self.held_out & (self.entries[:, 0] >= 0)
+        return Entries(self.playlists[held], self.entries[held, 0])
+
 
 def known(warehouse: store.Warehouse) -> Known:
     """Read what the models are told."""
@@ -83,16 +91,29 @@ def find_recommendations(plan: Plan, progress: Progress) -> None:
         with progress.stage("searched", total=len(told.songs), unit="songs") as advance:
             rules = _rules(plan, told, recipe)
             lists = ranking.recommended(vectors, rules, plan.settings.neighbours, advance)
+        with progress.stage("evaluated", unit="measures") as advance:
+            judged = evaluating.Judged(
+                warehouse.frame(contracts.SONGS, evaluating.WANTED),
+                told.songs.genres,
+                vectors,
+                rules,
+                told.listening,
+            )
+            joblib.dump(evaluating.kept(judged), plan.build / "models" / "rules.joblib")
+            has_genres = "genre" in pipeline.named_steps
+            found = evaluating.measures(judged, told.asked, lists.songs, has_genres)
+            advance(warehouse.replace(contracts.EVALUATION, evaluation.evaluation_rows(found)))
         with progress.stage("explained", unit="recommendations") as advance:
-            unknown = recommendations.unknown_measurements(told.rows)
-            space = recommendations.Space(encoder.columns(pipeline), vectors, unknown)
+            facts = _facts(told)
+            space = reasons.Space(
+                encoder.columns(pipeline),
+                encoder.spans(pipeline),
+                vectors,
+                reasons.unknown_measurements(told.rows),
+            )
             warehouse.clear(contracts.RECOMMENDATIONS)
             for rows in recommendations.recommendation_rows(
-                told.rows,
-                warehouse.frame(contracts.SONG_GENRES),
-                space,
-                lists.songs,
-                lists.distances,
+                facts, space, lists.songs, lists.distances
             ):
                 advance(warehouse.append(contracts.RECOMMENDATIONS, rows))
 
@@ -106,6 +127,25 @@ def _keep(
     folder.mkdir(exist_ok=True)
     joblib.dump(pipeline, folder / "encoder.joblib")
     joblib.dump(vectors, folder / "vectors.joblib")
+
+
+def _facts(told: Known) -> reasons.Facts:
+    """Gather what reasons may speak of; of playlists only those that were learnt from."""
+    learnt = ~told.held_out
+    playlists = told.playlists[learnt]
+    families, artists = (
+        reasons.held(playlists, told.entries[learnt, column], int(numbers.max(initial=-1)) + 1)
+        for column, numbers in ((1, told.songs.families), (2, told.songs.artists))
+    )
+    return reasons.Facts(
+        told.rows,
+        told.genres,
+        told.songs.genres,
+        told.songs.families,
+        told.songs.artists,
+        families,
+        artists,
+    )
 
 
 def _rules(plan: Plan, told: Known, recipe: encoder.Recipe) -> ranking.Rules:

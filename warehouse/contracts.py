@@ -431,36 +431,76 @@ UNMATCHED_TRACKS = Table(
     rowid=False,
 )
 
+DISTANCE = Column(
+    "distance",
+    pl.Float64,
+    "Euclidean distance between the vectors of the two songs; the features table has the recipe.",
+    "1 is the root mean square distance of two songs taken at random",
+    low=0,
+)
+
+
+def _because(block: str, what: str) -> Column:
+    """Declare how much nearer one part of the distance brings two songs."""
+    about = (
+        f"How much nearer {what} brings the two than songs taken at random are: the difference of "
+        "the squared distances. Below 0 it parts them; 0 where the recipe lacks it. What is not "
+        "known of a song is guessed."
+    )
+    return Column(f"because_{block}", pl.Int64, about, "thousandths of squared distance")
+
+
+# Over the blocks they add up to 1 less the squared distance, in thousandths.
+BECAUSE = (
+    _because("sound", "what is measured in the recording"),
+    _because("era", "the year"),
+    _because("genre", "the genre"),
+    _because("artists", "whom the artists are listened to with"),
+    _because("playlists", "what the songs are listened to with"),
+)
+
+RANK = Column(
+    "rank",
+    pl.Int64,
+    "1 is the first. Mostly nearest first, but songs listened to more move up, and no song may "
+    "stand in too many lists or in none.",
+    low=1,
+)
+SIMILARITY = Column(
+    "similarity",
+    pl.Float64,
+    "1 / (1 + distance): 1 is the same place, 0.5 as far apart as songs taken at random.",
+    "0 to 1",
+    low=0,
+    high=1,
+)
+REASON = Column(
+    "reason",
+    pl.String,
+    "What made the two near, in a few words, the most telling first. Counts of playlists are of "
+    "those learnt from, any version of a song counting for it; genres are those of the song and "
+    "of its artists.",
+)
+
 RECOMMENDATIONS = Table(
     name="recommendations",
-    about="For every song the nearest others, never its own family, two by one artist at most.",
+    about="What is recommended for every song: never its own family, two by one artist at most.",
     key=("song_id", "rank"),
-    source="Exact nearest neighbours in the space that the features table describes.",
+    source="Exact nearest neighbours in the space that the features table describes, ranked by "
+    "models/ranking.py; reasons by transforms/reasons.py.",
     columns=(
         Column("song_id", pl.String, "The song that is listened to.", references="songs.song_id"),
-        Column("rank", pl.Int64, "1 is the nearest.", low=1),
+        RANK,
         Column(
             "recommended_song_id",
             pl.String,
             "The song that is recommended.",
             references="songs.song_id",
         ),
-        Column(
-            "distance",
-            pl.Float64,
-            "Euclidean distance between the weighted features of the two songs.",
-            "standard deviations",
-            low=0,
-        ),
-        Column(
-            "similarity",
-            pl.Float64,
-            "1 / (1 + distance): 1 is the same sound.",
-            "0 to 1",
-            low=0,
-            high=1,
-        ),
-        Column("reason", pl.String, "What the two songs share, in a few words."),
+        DISTANCE,
+        SIMILARITY,
+        REASON,
+        *BECAUSE,
     ),
     rowid=False,
     indexes=(("recommended_song_id",),),
@@ -530,44 +570,6 @@ EVALUATION = Table(
     ),
 )
 
-SOURCES = Table(
-    name="sources",
-    about="One row for each input file; rows_read is the sum of the columns after it.",
-    key=("source",),
-    source="Counted while the files were read and matched.",
-    columns=(
-        Column("source", pl.String, "Name of the file."),
-        Column("kind", pl.String, "What it was read for: tracks, genres, playlists or ratings."),
-        Column("format", pl.String, "The format that it was recognised as."),
-        Column("sha256", pl.String, "Hash of the file as it lay on disk."),
-        Column("rows_read", pl.Int64, "Rows below the header, or entries in JSON.", "rows", low=0),
-        Column("songs", pl.Int64, "Rows that became a song.", "rows", low=0),
-        Column(
-            "merged",
-            pl.Int64,
-            "Rows merged into a song that another row had brought.",
-            "rows",
-            low=0,
-        ),
-        Column(
-            "matched_by_id",
-            pl.Int64,
-            "Entries of playlists, or ratings, whose id is a song's.",
-            "rows",
-            low=0,
-        ),
-        Column(
-            "matched_by_name",
-            pl.Int64,
-            "Entries or ratings whose title and artist are a song's, or artists whose name is.",
-            "rows",
-            low=0,
-        ),
-        Column(
-            "unmatched",
-            pl.Int64,
-            "Entries and ratings of what the catalogue lacks: see unmatched_tracks; or artists "
-            "that it lacks.",
 RATING_PARAMETERS = Table(
     name="rating_parameters",
     about="What a visitor's ratings are folded in with, beside rating_factors.",
@@ -651,6 +653,44 @@ USER_RECOMMENDATIONS = Table(
     unique=(("user", "song_id"),),
 )
 
+SOURCES = Table(
+    name="sources",
+    about="One row for each input file; rows_read is the sum of the columns after it.",
+    key=("source",),
+    source="Counted while the files were read and matched.",
+    columns=(
+        Column("source", pl.String, "Name of the file."),
+        Column("kind", pl.String, "What it was read for: tracks, genres, playlists or ratings."),
+        Column("format", pl.String, "The format that it was recognised as."),
+        Column("sha256", pl.String, "Hash of the file as it lay on disk."),
+        Column("rows_read", pl.Int64, "Rows below the header, or entries in JSON.", "rows", low=0),
+        Column("songs", pl.Int64, "Rows that became a song.", "rows", low=0),
+        Column(
+            "merged",
+            pl.Int64,
+            "Rows merged into a song that another row had brought.",
+            "rows",
+            low=0,
+        ),
+        Column(
+            "matched_by_id",
+            pl.Int64,
+            "Entries of playlists, or ratings, whose id is a song's.",
+            "rows",
+            low=0,
+        ),
+        Column(
+            "matched_by_name",
+            pl.Int64,
+            "Entries or ratings whose title and artist are a song's, or artists whose name is.",
+            "rows",
+            low=0,
+        ),
+        Column(
+            "unmatched",
+            pl.Int64,
+            "Entries and ratings of what the catalogue lacks: see unmatched_tracks; or artists "
+            "that it lacks.",
             "rows",
             low=0,
         ),
@@ -743,7 +783,11 @@ TABLES = (
     SONG_GENRES,
     ARTIST_GENRES,
     RECOMMENDATIONS,
+    USER_RECOMMENDATIONS,
+    RATING_FACTORS,
+    RATING_PARAMETERS,
     FEATURES,
+    EVALUATION,
     SOURCES,
     REJECTED_ROWS,
     UNMATCHED_TRACKS,
@@ -759,8 +803,10 @@ INTERNAL = (
     FILES,
     PLAYLIST_READINGS,
     ARTIST_READINGS,
+    RATING_READINGS,
     SIGNAL_FILES,
     PLAYLIST_ENTRIES,
+    RATINGS,
 )
 
 
@@ -780,26 +826,17 @@ RECOMMENDED_SONGS = View(
         Column("song_id", pl.String, "The song that is listened to."),
         Column("title", pl.String, "Its title."),
         Column("artist", pl.String, "Its primary artist."),
-    USER_RECOMMENDATIONS,
-    RATING_FACTORS,
-    RATING_PARAMETERS,
         Column("year", pl.Int64, "Its year of release.", "year", nullable=True),
-        Column("rank", pl.Int64, "1 is the nearest."),
+        RANK,
         Column("recommended_song_id", pl.String, "The song that is recommended."),
         Column("recommended_title", pl.String, "Its title."),
         Column("recommended_artist", pl.String, "Its primary artist."),
         Column("recommended_year", pl.Int64, "Its year of release.", "year", nullable=True),
-        Column(
-            "distance",
-            pl.Float64,
-            "Euclidean distance between the weighted features of the two songs.",
-            "standard deviations",
-        ),
-        Column("similarity", pl.Float64, "1 / (1 + distance).", "0 to 1"),
-        Column("reason", pl.String, "What the two songs share, in a few words."),
+        DISTANCE,
+        SIMILARITY,
+        REASON,
+        *BECAUSE,
     ),
 )
-    RATING_READINGS,
 
 VIEWS = (RECOMMENDED_SONGS,)
-    RATINGS,

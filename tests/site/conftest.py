@@ -11,7 +11,7 @@ import pytest
 
 from flows.serve import site
 from warehouse import ddl
-from warehouse.contracts import MEASUREMENTS, TABLES, VIEWS, Table
+from warehouse.contracts import BECAUSE, MEASUREMENTS, TABLES, VIEWS, Table
 from warehouse.search_index import write_search
 
 SQL = Path(ddl.__file__).parent / "sql"
@@ -77,6 +77,7 @@ def recommendations() -> list[dict[str, Any]]:
                 "distance": rank / 2,
                 "similarity": 1 / (1 + rank / 2),
                 "reason": "close in energy and tempo, <same> key",
+                **{column.name: 100 for column in BECAUSE},
             }
             for rank, other in enumerate(others[:K], start=1)
         ]

@@ -12,7 +12,12 @@ select
     other.year as recommended_year,
     recommendations.distance,
     recommendations.similarity,
-    recommendations.reason
+    recommendations.reason,
+    recommendations.because_sound,
+    recommendations.because_era,
+    recommendations.because_genre,
+    recommendations.because_artists,
+    recommendations.because_playlists
 from recommendations
 join songs as song on song.song_id = recommendations.song_id
 join songs as other on other.song_id = recommendations.recommended_song_id
