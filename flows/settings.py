@@ -62,6 +62,12 @@ class Settings(BaseSettings):
         le=1,
         description="Share of the variance that one column of the vectors may carry.",
     )
+    evaluation_tolerance: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Share by which the headline of the evaluation may fall under the last one.",
+    )
     row_count_tolerance: float = Field(
         0.2,
         ge=0,

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from flows import recommending
+from flows import evaluating, recommending
 from flows.plan import Plan, begin, last_build, stamp
 from flows.progress import Progress, peak_memory_mb
 from transforms import cleaning, families, features, matching, signals
@@ -322,6 +322,10 @@ def check_build(plan: Plan, progress: Progress) -> int:
     last = _comparable(plan)
     with progress.stage("checked", unit="rules") as advance:
         checks = gates.checked(plan.build / export.FILE, bounds, last, advance)
+        tolerance = settings.evaluation_tolerance
+        served = last_build(plan.home)
+        checks.append(evaluating.headline_check(plan.build, served, tolerance, plan.parameters))
+        advance(1)
         gates.require_passed(checks)
         export.add_checks(plan.build / export.FILE, gates.as_frame(checks))
     with (

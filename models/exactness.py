@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from models.evaluation import Measure, sample_mean
 from models.neighbours import CHUNK_BYTES, FloatMatrix, IndexMatrix
 from models.queries import SEED
+from models.songs import SingleMatrix
 
 SAMPLED = 2000
 SLACK = 1e-9
@@ -18,7 +19,7 @@ def sampled_songs(songs: int, most: int = SAMPLED) -> IndexMatrix:
 
 
 def exactness(
-    vectors: FloatMatrix, songs: IndexMatrix, candidates: IndexMatrix, model: str
+    vectors: FloatMatrix | SingleMatrix, songs: IndexMatrix, candidates: IndexMatrix, model: str
 ) -> list[Measure]:
     """Return the share of candidates that are among as many nearest by the definition.
 
@@ -26,7 +27,8 @@ def exactness(
     a relative ``SLACK``, is right: which of several equal ones is named does not matter here.
 
     Args:
-        vectors: shape ``(n_songs, n_columns)``, finite.
+        vectors: shape ``(n_songs, n_columns)``, finite, in single or double precision; what is
+            right is right for these numbers, measured in double.
         songs: shape ``(n_rows,)``, such as ``sampled_songs``.
         candidates: shape ``(n_rows, k)``, the nearest others that the search found, before any
             rule; -1 for none, which is wrong.
@@ -34,8 +36,7 @@ def exactness(
     """
     found = np.full(candidates.shape, np.inf)
     row, column = np.nonzero((candidates >= 0) & (candidates != songs[:, None]))
-    apart = vectors[candidates[row, column]] - vectors[songs[row]]
-    found[row, column] = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+    found[row, column] = _apart(vectors[candidates[row, column]], vectors[songs[row]])
     found[~distinct(candidates)] = np.inf
     reach = _reach(vectors, songs, found.max(axis=1), candidates.shape[1])
     right = np.isfinite(found) & (found <= reach[:, None] * (1 + SLACK))
@@ -53,29 +54,35 @@ def distinct(values: IndexMatrix) -> NDArray[np.bool_]:
     return distinct
 
 
-def _reach(vectors: FloatMatrix, songs: IndexMatrix, far: FloatMatrix, depth: int) -> FloatMatrix:
+def _reach(
+    vectors: FloatMatrix | SingleMatrix, songs: IndexMatrix, far: FloatMatrix, depth: int
+) -> FloatMatrix:
     """Return how far the ``depth``-th nearest other song is, given that it is at most ``far``.
 
     Products find the songs that can lie within ``far``. If they are no more than ``depth``, it is
-    right; otherwise they are measured again by their differences. A product of rows of length d
-    is off by at most d units of rounding times the product of their lengths (Higham, Accuracy and
-    Stability of Numerical Algorithms, 3.1), so nothing is missed.
+    right; otherwise they are measured again by their differences, in double precision. A product
+    of rows of length d is off by at most d units of rounding times the product of their lengths
+    (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), so nothing is missed.
     """
     squares = np.einsum("ij,ij->i", vectors, vectors)
     lengths = 2 * np.sqrt(squares[songs]) + far
-    slack = (2 * vectors.shape[1] + 6) * np.finfo(np.float64).eps * lengths**2
-    bounds = far**2 - squares[songs] + slack
+    slack = (2 * vectors.shape[1] + 6) * np.finfo(vectors.dtype).eps * lengths**2
+    bounds = (far**2 - squares[songs] + slack).astype(vectors.dtype)
     reach = far.copy()
-    step = max(1, CHUNK_BYTES // (8 * len(vectors)))
+    step = max(1, CHUNK_BYTES // (vectors.itemsize * len(vectors)))
     for start in range(0, len(songs), step):
         asked = songs[start : start + step]
-        apart = vectors[asked] @ vectors.T
-        apart *= -2
+        apart = (-2 * vectors[asked]) @ vectors.T
         apart += squares
         apart[np.arange(len(asked)), asked] = np.nan
         within = apart <= bounds[start : start + step, None]
         for row in np.flatnonzero(within.sum(axis=1) > depth):
-            gaps = vectors[within[row]] - vectors[asked[row]]
-            exact = np.sqrt(np.einsum("ij,ij->i", gaps, gaps))
+            exact = _apart(vectors[within[row]], vectors[asked[row]])
             reach[start + row] = np.partition(exact, depth - 1)[depth - 1]
     return reach
+
+
+def _apart(one: FloatMatrix | SingleMatrix, other: FloatMatrix | SingleMatrix) -> FloatMatrix:
+    """Return how far rows are apart, measured in double precision."""
+    gaps = one.astype(np.float64) - other
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", gaps, gaps)))

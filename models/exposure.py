@@ -13,6 +13,7 @@ from models.evaluation import CATALOGUE, DEPTH, TOP, Measure, sample_mean
 from models.exactness import distinct, sampled_songs
 from models.neighbours import FloatMatrix, IndexMatrix
 from models.queries import SEED, Catalogue
+from models.songs import SingleMatrix
 
 RANDOM_PAIRS = 200_000
 
@@ -80,7 +81,9 @@ def popularity_drift(lists: IndexMatrix, popularity: FloatMatrix, model: str) ->
     return measures
 
 
-def intra_list_similarity(lists: IndexMatrix, vectors: FloatMatrix, model: str) -> list[Measure]:
+def intra_list_similarity(
+    lists: IndexMatrix, vectors: FloatMatrix | SingleMatrix, model: str
+) -> list[Measure]:
     """Return the mean similarity, 1 / (1 + distance), between two songs of one list.
 
     Lower is more diverse (Ziegler et al., WWW 2005, with the similarity that is published in
@@ -97,7 +100,7 @@ def intra_list_similarity(lists: IndexMatrix, vectors: FloatMatrix, model: str) 
         return []
     top = top[sampled_songs(len(top))]
     first, second = np.triu_indices(top.shape[1], 1)
-    apart = np.linalg.norm(vectors[top[:, first]] - vectors[top[:, second]], axis=2)
+    apart = np.linalg.norm(vectors[top[:, first]] - vectors[top[:, second]], axis=2).astype(float)
     there = (top[:, first] >= 0) & (top[:, second] >= 0)
     values = np.where(there, 1 / (1 + apart), 0).sum(axis=1) / there.sum(axis=1)
     return [sample_mean("intra-list similarity", model, values)]

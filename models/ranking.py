@@ -292,3 +292,34 @@ def allowed(
             taken.add(families[song])
             by.append(artists[song])
     return np.array(chosen, dtype=np.int64)
+
+
+def continued(
+    search: Neighbours, rules: Rules, rows: IndexMatrix, lists: IndexMatrix, depth: int
+) -> IndexMatrix:
+    """Go on with some lists in the order in which songs are wanted, to look deeper than readers do.
+
+    Families and artists keep to the rules. The hub cap does not: it is for the places that are
+    published. A list is gone on with from the ``DEEPER`` times ``depth`` nearest songs, and is
+    short where they do not suffice.
+
+    Args:
+        search: among the vectors of all songs, at least two.
+        rules: what the lists keep to.
+        rows: shape ``(n_rows,)``, the songs whose lists they are, each once.
+        lists: shape ``(n_rows, k)``, the published lists, -1 where one is short.
+        depth: songs per list.
+
+    Returns:
+        Shape ``(n_rows, depth)``, -1 where a list is short.
+    """
+    deep = np.full((len(rows), depth), -1, dtype=np.int64)
+    if len(rows):
+        nearest = min(DEEPER * depth, len(rules.families) - 1)
+        found = _candidates(search, rules, rows, nearest)
+        wanted = np.hstack([lists, np.take_along_axis(found.near, found.order, axis=1)])
+        for place, row in enumerate(rows):
+            others = wanted[place][wanted[place] >= 0]
+            chosen = allowed(others, rules.families[row], rules.families, rules.artists, depth)
+            deep[place, : len(chosen)] = others[chosen]
+    return deep

@@ -1,0 +1,6 @@
+-- Nothing that is scored was learnt from: every held-out playlist stayed out of the encoder.
+select metric, model, split, value, n
+from evaluation
+where split = 'learnt'
+    or (metric = 'held-out playlists learnt from' and value > 0)
+order by metric, model
