@@ -164,7 +164,7 @@ class Neighbours:
             near = bounds[:, part] <= kept.reach[:, None]
             rows, columns = _crossing(near)
             columns = self._inside(rest[part][columns])
-            if len(columns) and self._head is not self._whole:
+            if self._head is not self._whole:
                 squares = _product(head, self._head, rows, columns, scratch)
                 passed, others = _crossing(squares < kept.reach[rows, None])
                 rows, columns = rows[passed], columns[others]
@@ -329,9 +329,9 @@ class _Kept:
 
 
 def _bits(squares: SingleMatrix) -> Keys:
-    """Return squared distances in their place in a key; rounding may have made one negative."""
-    bits = np.maximum(squares, 0).view(np.uint32) & np.uint32(2**SQUARE_BITS - 1)
-    return np.asarray(bits.astype(np.uint64) << POSITION_BITS)
+    """Return squared distances in their place in a key, less the sign that rounding may leave."""
+    bits = squares.view(np.uint32) & np.uint32(2**SQUARE_BITS - 1)
+    return np.asarray(bits.astype(np.uint64) << np.uint64(POSITION_BITS))
 
 
 def _squares(keys: Keys) -> SingleMatrix:

@@ -33,6 +33,7 @@ def small_boxes(monkeypatch):
     monkeypatch.setattr(neighbours, "BOX_SONGS", 8)
     monkeypatch.setattr(neighbours, "FIRST_BOXES", 2)
     monkeypatch.setattr(neighbours, "NEXT_BOXES", 3)
+    monkeypatch.setattr(neighbours, "SPARE", 4)
 
 
 def cloud(songs, columns, seed=0):
@@ -84,6 +85,11 @@ def test_all_others_are_found_when_all_are_asked_for(songs):
     assert_exact(cloud(songs, 3), songs - 1)
 
 
+@pytest.mark.parametrize("columns", [2, 40])
+def test_songs_far_out_are_answered_beside_songs_in_a_crowd(small_boxes, columns):
+    assert_exact(cloud(400, columns) ** 5, 3)
+
+
 def test_more_are_found_than_the_first_boxes_hold(small_boxes):
     assert_exact(cloud(300, 3), 100)
 
@@ -105,9 +111,13 @@ def test_agrees_with_the_definition_on_long_vectors_in_boxes_of_the_usual_size()
     assert_exact(points, 50, rows=np.arange(0, 6000, 37), workers=2)
 
 
-def test_songs_that_differ_beyond_the_head_only_are_told_apart(small_boxes):
-    wide = 100 * np.repeat(cloud(6, HEAD), 50, axis=0)
-    assert_exact(np.hstack([wide, cloud(300, 2 * HEAD, seed=1)]), 20)
+def test_songs_that_differ_beyond_the_head_only_are_told_apart(small_boxes, monkeypatch):
+    monkeypatch.setattr(neighbours, "HEAD", 4)
+    rng = np.random.default_rng(12)
+    wide = 10 * np.repeat(cloud(12, 4), 50, axis=0)
+    beyond = np.repeat(rng.choice([-5, 5], 12), 50) + rng.normal(size=len(wide))
+    points = np.column_stack([wide, beyond, np.zeros((len(wide), 2))])
+    assert_exact(rng.permutation(points), 3)
 
 
 def test_points_in_single_precision_are_measured_in_double(small_boxes):
