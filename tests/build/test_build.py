@@ -6,10 +6,13 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -21,6 +24,7 @@ from flows.serve import site
 from flows.settings import settings
 from flows.similar import recommended
 from models import encoder
+from transforms.families import folded
 from warehouse import store
 from warehouse.contracts import PLAYLIST_ENTRIES, TABLES
 from warehouse.errors import InputError
@@ -247,61 +251,172 @@ def test_the_demo_brings_its_own_signals_and_gives_way_to_others(build, golden, 
 
 @pytest.fixture(scope="module")
 def facts(demo, rows):
-    """Return what a reason may speak of: songs, genres and the gaps in each heard feature."""
-    names = "song_id, year, key, mode, danceability, energy, valence, loudness, speechiness, "
-    names += "acousticness, instrumentalness, liveness, tempo, duration_ms as duration"
+    """Return what a reason may speak of: songs by id, their genres and playlists, and vectors."""
+    names = "song_id, family_id, artist, artists, year, key, mode, danceability, energy, valence, "
+    names += "loudness, speechiness, acousticness, instrumentalness, liveness, tempo, "
+    names += "duration_ms as duration"
     columns = [name.split()[-1] for name in names.split(", ")]
     songs = {
         row[0]: dict(zip(columns, row, strict=True))
         for row in rows(demo, f"select {names} from songs order by song_id")
     }
-    genres = {song_id: set() for song_id in songs}
+    names = pl.Series([song["artist"] for song in songs.values()])
+    for song, name in zip(
+        songs.values(), pl.select(folded(pl.lit(names))).to_series(), strict=True
+    ):
+        song["by"] = name
+    by_artist, genres = defaultdict(set), defaultdict(set)
+    for artist, genre in rows(demo, "select artist, genre from artist_genres"):
+        by_artist[artist].add(genre)
     for song_id, genre in rows(demo, "select song_id, genre from song_genres"):
         genres[song_id].add(genre)
-    vectors = load_model(demo, "vectors")
-    return songs, genres, dict(zip(encoder.columns(), vectors.T, strict=True)), list(songs)
+    for song_id, song in songs.items():
+        genres[song_id].update(*(by_artist[artist] for artist in json.loads(song["artists"])))
+    pipeline, vectors = load_model(demo, "encoder"), load_model(demo, "vectors")
+    return SimpleNamespace(
+        songs=songs,
+        genres=genres,
+        playlists=learnt_playlists(demo, songs),
+        row={song_id: row for row, song_id in enumerate(songs)},
+        vectors=vectors,
+        columns=dict(zip(encoder.columns(pipeline), vectors.T, strict=True)),
+        spans=encoder.spans(pipeline),
+    )
+
+
+def learnt_playlists(demo, songs):
+    """Return the playlists of each family and artist that something was learnt from."""
+    with store.opened(demo.parents[1] / "warehouse.duckdb") as warehouse:
+        entries = warehouse.frame(PLAYLIST_ENTRIES)
+    assert entries["held_out"].any()
+    found = defaultdict(set)
+    for playlist, song_id, artist, held_out in entries.iter_rows():
+        if not held_out:
+            found["by", artist].add(playlist)
+            if song_id is not None:
+                found["family", songs[song_id]["family_id"]].add(playlist)
+    return found
 
 
 def share_of_pairs_as_close(facts, feature, song, other):
     """Return the share of all pairs of songs that are at most as far apart in one feature."""
-    _, _, vectors, ids = facts
-    values = np.sort(vectors[feature])
-    gap = abs(vectors[feature][ids.index(song)] - vectors[feature][ids.index(other)])
+    column = facts.columns[feature]
+    values = np.sort(column)
+    gap = abs(column[facts.row[song]] - column[facts.row[other]])
     upto = np.searchsorted(values, values + gap + 1e-12, side="right")
     return float((upto - np.searchsorted(values, values - gap - 1e-12)).sum()) / len(values) ** 2
 
 
-def test_every_claim_of_a_reason_is_true(demo, rows, facts):
-    songs, genres, _, _ = facts
+def brought(facts, block, song, other):
+    """Return how much nearer a block brings two songs than random ones are, and how much it may."""
+    columns = facts.vectors[:, facts.spans[block]].astype(float)
+    random_pair = 2 * columns.var(axis=0).sum()
+    gap = columns[facts.row[song]] - columns[facts.row[other]]
+    return random_pair - gap @ gap, random_pair
+
+
+def test_what_each_block_brings_is_what_the_published_vectors_give(demo, rows, facts):
+    names = ("sound", "era", "genre", "artists", "playlists")
+    columns = ", ".join(f"because_{name}" for name in names)
+    pairs = rows(demo, f"select song_id, recommended_song_id, {columns} from recommendations")
+    for song, other, *because in random.Random(2).sample(pairs, 300):
+        for name, thousandths in zip(names, because, strict=True):
+            blocks = ["mood", "sound", "rhythm", "harmony"] if name == "sound" else [name]
+            nearer = sum(brought(facts, block, song, other)[0] for block in blocks)
+            assert thousandths == pytest.approx(1000 * nearer, abs=0.51)
+    assert {block for block in facts.spans} == {"mood", "rhythm", "harmony", *names}
+
+
+def test_what_the_blocks_bring_adds_up_to_one_less_the_squared_distance(demo, rows):
+    whole = "because_sound + because_era + because_genre + because_artists + because_playlists"
+    found = rows(
+        demo, f"select max(abs({whole} - 1000 * (1 - distance * distance))) from recommendations"
+    )
+    assert 0 < found[0][0] < 2.6
+
+
+CLAIMS = {
+    r"together in (\d+) playlists": "together",
+    r"together in a playlist": "together once",
+    r"heard in similar playlists": "similar",
+    r"by the same artist": "artist",
+    r"their artists share (\d+) playlists": "artists",
+    r"(close|nearest) in (.+)": "sound",
+    r"both from (\d+)": "year",
+    r"(\d{4}) and (\d{4})": "years",
+    r"both in (\S+) (major|minor)": "key",
+    r"both (.+)": "genre",
+}
+BLOCK_OF = {
+    **dict.fromkeys(["together", "together once", "similar"], "playlists"),
+    **{"artist": "artists", "artists": "artists", "year": "era", "years": "era"},
+    **{"key": "harmony", "genre": "genre"},
+}
+
+
+def require_heard(facts, kind, words, a, b):
+    """Hold a claim about the playlists of two songs, or of their artists, to the data."""
+    name, column = ("by", "by") if kind == "artists" else ("family", "family_id")
+    mine, theirs = facts.playlists[name, a[column]], facts.playlists[name, b[column]]
+    assert a[column] != b[column]
+    if words:
+        assert len(mine & theirs) == int(words[0]) >= 2
+    else:
+        assert mine
+        assert theirs
+        assert len(mine & theirs) == (kind == "together once")
+        nearer, most = brought(facts, "playlists", a["song_id"], b["song_id"])
+        assert nearer > most / 2
+
+
+def require_close(facts, words, a, b):
+    """Hold a claim about what is measured to the data."""
+    for word in words[1].replace(" and ", ", ").split(", "):
+        feature = WORDS.get(word, word)
+        assert a[feature] is not None
+        assert b[feature] is not None
+        share = share_of_pairs_as_close(facts, feature, a["song_id"], b["song_id"])
+        assert share <= 0.22 if words[0] == "close" else share > 0.18
+
+
+def require_true(facts, kind, words, a, b):
+    """Hold one claim of a reason to the data."""
+    if kind in ("together", "together once", "similar", "artists"):
+        require_heard(facts, kind, words, a, b)
+    elif kind == "sound":
+        require_close(facts, words, a, b)
+    elif kind == "artist":
+        assert a["by"] == b["by"]
+    elif kind == "genre":
+        named = set(words[0].split(" and "))
+        assert named <= facts.genres[a["song_id"]] & facts.genres[b["song_id"]]
+    elif kind == "key":
+        assert (a["key"], a["mode"]) == (b["key"], b["mode"])
+        assert words == (KEYS[a["key"]], ["minor", "major"][a["mode"]])
+    else:
+        assert [int(word) for word in words] == sorted({a["year"], b["year"]})
+        assert abs(a["year"] - b["year"]) <= 2
+
+
+def test_every_claim_of_a_reason_is_true_and_the_most_telling_comes_first(demo, rows, facts):
     pairs = rows(demo, "select song_id, recommended_song_id, reason from recommendations")
-    kinds = set()
+    kinds = Counter()
     for song, other, reason in random.Random(1).sample(pairs, 1500):
-        a, b = songs[song], songs[other]
+        told = []
         for claim in reason.split("; "):
-            kind, _, rest = claim.partition(" ")
-            if claim.startswith(("close in ", "nearest in ")):
-                named = claim.split(" in ")[1].replace(" and ", ", ").split(", ")
-                for feature in [WORDS.get(word, word) for word in named]:
-                    assert a[feature] is not None
-                    assert b[feature] is not None
-                    share = share_of_pairs_as_close(facts, feature, song, other)
-                    assert share <= 0.22 if kind == "close" else share > 0.18, reason
-            elif claim.startswith("both from "):
-                assert claim == f"both from {a['year']}" == f"both from {b['year']}"
-                kind = "year"
-            elif claim.startswith("both in "):
-                assert (a["key"], a["mode"]) == (b["key"], b["mode"])
-                assert claim == f"both in {KEYS[a['key']]} {['minor', 'major'][a['mode']]}"
-                kind = "key"
-            elif claim.startswith("both "):
-                assert set(rest.split(" and ")) <= genres[song] & genres[other]
-                kind = "genre"
-            else:
-                assert claim == "{} and {}".format(*sorted([a["year"], b["year"]]))
-                assert 0 < abs(a["year"] - b["year"]) <= 2
-                kind = "years"
-            kinds.add(kind)
-    assert kinds >= {"close", "year", "years", "key", "genre"}
+            words, kind = next(
+                (found.groups(), kind)
+                for pattern, kind in CLAIMS.items()
+                if (found := re.fullmatch(pattern, claim))
+            )
+            require_true(facts, kind, words, facts.songs[song], facts.songs[other])
+            kinds[kind] += 1
+            if kind in BLOCK_OF:
+                told.append(brought(facts, BLOCK_OF[kind], song, other)[0])
+        assert len(reason.split("; ")) <= 4
+        assert told == sorted(told, reverse=True)
+        assert min(told, default=1) > 0
+    assert min(kinds[kind] for kind in CLAIMS.values()) > 20, kinds
 
 
 def test_no_reason_is_empty_even_where_next_to_nothing_is_known(build, rows, tmp_path):
