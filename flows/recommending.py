@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from flows import evaluating
 from flows.plan import Plan
 from flows.progress import Progress
+from flows.tasting import find_tastes
 from models import encoder, ranking
 from models.listening import Listening
 from models.queries import Entries
@@ -79,7 +80,7 @@ def known(warehouse: store.Warehouse) -> Known:
 
 
 def find_recommendations(plan: Plan, progress: Progress) -> None:
-    """Fit the encoder, save it with the vectors, and write every song's recommendations."""
+    """Fit the encoder, save it with the vectors, and write tastes and every song's list."""
     with store.opened(plan.home.pending_warehouse) as warehouse:
         with progress.stage("encoded", unit="songs") as advance:
             told = known(warehouse)
@@ -88,6 +89,8 @@ def find_recommendations(plan: Plan, progress: Progress) -> None:
             vectors = encoder.encoded(pipeline, told.songs)
             _keep(plan, warehouse, pipeline, vectors)
             advance(len(told.songs))
+        with progress.stage("grouped", unit="songs") as advance:
+            advance(find_tastes(plan, warehouse, vectors))
         with progress.stage("searched", total=len(told.songs), unit="songs") as advance:
             rules = _rules(plan, told, recipe)
             lists = ranking.recommended(vectors, rules, plan.settings.neighbours, advance)

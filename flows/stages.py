@@ -168,7 +168,8 @@ def merge_songs(plan: Plan, progress: Progress) -> None:
         progress.stage("merged", unit="songs") as advance,
     ):
         merged = warehouse.query("merge_songs")
-        labelled = merged.with_columns(label=features.label())
+        # Which taste a song is of is known once it has a vector.
+        labelled = merged.with_columns(label=features.label(), taste_id=pl.lit(""))
         songs = families.with_families(labelled).select(contracts.SONGS.schema.keys())
         _require_enough(songs.height, plan.settings.neighbours)
         advance(warehouse.replace(contracts.SONGS, songs))

@@ -162,7 +162,8 @@ def _found(points: Points, number: int) -> Points:
 def _settled(points: Points, means: Points) -> IndexMatrix:
     """Return the taste of each song once k-means from these means moves nothing any more."""
     start = means.astype(points.dtype)
-    model = KMeans(len(means), init=start, n_init=1, max_iter=MOST_PASSES, algorithm="lloyd")
+    how = "elkan" if len(means) > 1 else "lloyd"
+    model = KMeans(len(means), init=start, n_init=1, max_iter=MOST_PASSES, algorithm=how)
     return np.asarray(model.fit(points).labels_, dtype=np.int64)
 
 

@@ -180,3 +180,12 @@ def test_a_song_has_its_own_genres_and_its_artists():
     artists = pl.DataFrame({"artist": ["X", "X"], "genre": ["pop", "rock"]})
     found = named.genres_of(songs, own, artists)
     assert found.rows() == [("a", "pop"), ("a", "rock")]
+
+
+def test_a_genre_that_few_songs_of_a_taste_are_known_to_have_does_not_name_it():
+    """In taste 0 a genre is known of three songs out of forty, in taste 1 of all."""
+    songs = songs_of(OF_SONG, energy=np.where(OF_SONG == 0, 0.9, 0.4))
+    lists = [["k-pop"]] * 25 + [[]] * 15 + [["metal"]] * 80
+    few = [["k-pop"]] * 3 + [[]] * 37 + [["metal"]] * 80
+    assert named.labels(songs, OF_SONG, genres_of(songs, lists))[0].startswith("k-pop")
+    assert named.labels(songs, OF_SONG, genres_of(songs, few))[0].startswith("energetic")

@@ -19,11 +19,11 @@ LEAST_SHARE = 0.1
 LEAST_LIFT = 1.5
 LEAST_DECADE = 0.3
 LEAST_KNOWN = 20
-FAR = 0.3
+FAR = 0.2
 MIXED = "mixed"
 WORDS = {
     "acousticness": ("acoustic", "electric"),
-    "instrumentalness": ("instrumental", "sung"),
+    "instrumentalness": ("instrumental", ""),
     "speechiness": ("spoken", ""),
     "energy": ("energetic", "calm"),
     "tempo": ("fast", "slow"),
@@ -45,13 +45,13 @@ def yesterday_numbers(
         song_ids: of today's songs.
         yesterday: ``song_id`` and ``taste_id`` of the last build.
     """
-    ids = tuple(yesterday["taste_id"].unique().sort())
+    ids = yesterday["taste_id"].unique().sort()
     numbers = pl.DataFrame({"taste_id": ids, "number": np.arange(len(ids))})
     known = yesterday.join(numbers, on="taste_id").select("song_id", "number")
     songs = pl.DataFrame({"song_id": song_ids}).join(
         known, on="song_id", how="left", maintain_order="left"
     )
-    return songs["number"].fill_null(-1).cast(pl.Int64).to_numpy(), ids
+    return songs["number"].fill_null(-1).cast(pl.Int64).to_numpy(), tuple(ids)
 
 
 def taste_ids(
@@ -115,8 +115,9 @@ def labels(
     """
     number = int(of_song.max(initial=-1)) + 1
     numbered = songs.with_columns(taste=pl.Series(of_song), decade=pl.col("year") // 10 * 10)
-    styles = _commoner(numbered.join(genres, on="song_id"), "genre", LEAST_SHARE)
-    decades = _commoner(numbered.drop_nulls("decade"), "decade", LEAST_DECADE)
+    styles = _commoner(numbered.join(genres, on="song_id"), "genre", numbered, LEAST_SHARE)
+    dated = numbered.drop_nulls("decade")
+    decades = _commoner(dated, "decade", dated, LEAST_DECADE)
     features = _far_features(numbered, number)
     terms = [
         _Terms(styles.get(n, []), features[n], [f"{d}s" for d in decades.get(n, [])])
@@ -180,11 +181,20 @@ def _unique(terms: Sequence[_Terms], kept: Sequence[str | None]) -> tuple[str, .
     return tuple(found)
 
 
-def _commoner(rows: pl.DataFrame, column: str, least_share: float) -> dict[int, list[str]]:
+def _commoner(
+    rows: pl.DataFrame, column: str, among: pl.DataFrame, least_share: float
+) -> dict[int, list[str]]:
     """Return for each taste the values that are commoner in it, what tells most first.
 
     A value tells its share times the logarithm of its lift, its part of the divergence of Kullback
     and Leibler (1951) of the taste from the catalogue: a rare value of high lift tells little.
+
+    Args:
+        rows: ``song_id``, ``taste`` and the column; a song may have several values.
+        column: of the values.
+        among: the songs that ``least_share`` is of. For genres these are all: what is known of a
+            few songs of a taste does not set it apart.
+        least_share: of the songs of a taste that must have a value.
     """
     songs = rows.select("song_id", "taste").unique().group_by("taste").len("known")
     everywhere = pl.col("all") / songs["known"].sum()
@@ -192,10 +202,12 @@ def _commoner(rows: pl.DataFrame, column: str, least_share: float) -> dict[int, 
     judged = (
         counts.with_columns(all=pl.col("own").sum().over("value"))
         .join(songs, on="taste")
+        .join(among.group_by("taste").len("among"), on="taste")
         .filter(pl.col("known") >= LEAST_KNOWN)
+        .filter(pl.col("own") >= least_share * pl.col("among"))
         .with_columns(share=pl.col("own") / pl.col("known"))
         .with_columns(lift=pl.col("share") / everywhere)
-        .filter((pl.col("share") >= least_share) & (pl.col("lift") >= LEAST_LIFT))
+        .filter(pl.col("lift") >= LEAST_LIFT)
         .with_columns(told=pl.col("share") * pl.col("lift").log())
         .sort("taste", "told", "value", descending=[False, True, False])
     )

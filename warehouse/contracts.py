@@ -204,11 +204,13 @@ SONGS = Table(
         ),
         *MEASUREMENTS,
         Column("family_id", pl.String, "The family of versions.", references="families.family_id"),
+        Column("taste_id", pl.String, "The taste it is of.", references="tastes.taste_id"),
         Column("source", pl.String, "The file or files that the values come from."),
         Column("label", pl.String, "Title - Artist (Year), without the year where none is known."),
     ),
     indexes=(
         ("family_id",),
+        ("taste_id",),
         ("artist",),
         ("year",),
         ("popularity",),
@@ -224,7 +226,7 @@ READINGS = Table(
         Column("source", pl.String, "Name of the file."),
         Column("file", pl.Int64, "Position of the file among those given.", low=0),
         Column("line", pl.Int64, "Line on which the row begins.", low=1),
-        *(c for c in SONGS.columns if c.name not in ("family_id", "source", "label")),
+        *(c for c in SONGS.columns if c.name not in ("family_id", "taste_id", "source", "label")),
     ),
 )
 
@@ -776,10 +778,11 @@ BUILDS = Table(
 )
 
 # In the order in which they are written: a table stands after those that it points at,
-# but for songs and families, which point at each other.
+# but for songs, which point at families and tastes.
 TABLES = (
     SONGS,
     FAMILIES,
+    TASTES,
     SONG_GENRES,
     ARTIST_GENRES,
     RECOMMENDATIONS,

@@ -55,6 +55,7 @@ def songs() -> list[dict[str, Any]]:
             "explicit": song_id == "explicit",
             "popularity": None if song_id == "timeless" else 90 - place,
             "family_id": family or song_id,
+            "taste_id": "t1",
             "source": "invented.csv",
             "label": f"{title} - {artists[0]}" + (f" ({year})" if year else ""),
         }
@@ -96,6 +97,7 @@ def contents() -> dict[str, list[dict[str, Any]]]:
             {"family_id": name, "song_id": members[0], "versions": len(members)}
             for name, members in families.items()
         ],
+        "tastes": [{"taste_id": "t1", "label": "folk, acoustic", "songs": len(found)}],
         "song_genres": [
             {"song_id": song_id, "genre": genre}
             for song_id, _, _, _, genres, _ in INVENTED
