@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from flows import evaluating, recommending
+from flows import evaluating, rating, recommending
 from flows.plan import Plan, begin, last_build, stamp
 from flows.progress import Progress, peak_memory_mb
 from transforms import cleaning, families, features, matching, signals
@@ -392,8 +392,9 @@ def ingest(plan: Plan, progress: Progress) -> None:
 
 
 def recommend(plan: Plan, progress: Progress) -> None:
-    """Find what is recommended for every song."""
+    """Find what is recommended for every song, and to everyone who rates."""
     recommending.find_recommendations(plan, progress)
+    rating.fit_ratings(plan, progress)
 
 
 def publish(plan: Plan, progress: Progress) -> Manifest:

@@ -206,7 +206,10 @@ def _squared_errors(
     people: _Side, songs: _Side, row: IndexMatrix, column: IndexMatrix, gaps: FloatMatrix
 ) -> FloatMatrix:
     """Return the squared error of each rating that is to be expected under the beliefs."""
-    left, right = people.squares, songs.squares
+    rows, columns = np.triu_indices(people.means.shape[1])
+    twice = np.where(rows == columns, 1, 2)  # as the outer products are symmetric
+    places = rows * people.means.shape[1] + columns
+    left, right = twice * people.squares[:, places], songs.squares[:, places]
     errors = gaps * (gaps - 2 * np.einsum("nk,nk->n", people.means[row], songs.means[column]))
     step = max(1, BLOCK_BYTES // (8 * left.shape[1]))
     for start in range(0, len(gaps), step):

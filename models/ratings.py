@@ -1,4 +1,4 @@
-"""Use what was learnt from ratings: a few ratings come in, predictions, lists and questions go out.
+"""Use what was learnt from ratings: a few ratings come in, predictions and questions go out.
 
 A visitor is a vector, bias first, then factors: a row of what ``factorisation`` learnt, or folded
 in from ratings that it never saw. Nothing here depends on what another visitor sent.
@@ -21,7 +21,6 @@ from models.factorisation import (
 
 ENOUGH_RATINGS = 5.0
 ASKED_AMONG = 100
-BLOCK_BYTES = 2**24
 
 
 def folded_in(factors: Factors, songs: IndexMatrix, ratings: FloatMatrix) -> FloatMatrix:
@@ -124,56 +123,6 @@ def with_fallback(
         lent[:, part] *= np.clip(fit / size, 0, 1) if size > 0 else 0
     mixed = own + (1 - share[:, None]) * lent
     return replace(factors, bias=mixed[:, 0], vectors=mixed[:, 1:])
-
-
-def top_unrated(
-    factors: Factors,
-    visitors: FloatMatrix,
-    rated: tuple[IndexMatrix, IndexMatrix],
-    families: IndexMatrix,
-    k: int = 20,
-) -> tuple[IndexMatrix, FloatMatrix]:
-    """Return the ``k`` songs that each visitor would rate highest, of those not rated yet.
-
-    Never a song that was rated, nor another version of it, nor two versions of one song. Visitors
-    are answered a block at a time; equal songs score equal to the last bit, which a matrix product
-    would not promise. With ``replace(factors, bias=np.zeros_like(factors.bias))`` the order is by
-    taste alone, without what everybody likes.
-
-    Args:
-        factors: of all songs.
-        visitors: shape ``(n_visitors, 1 + n_factors)``.
-        rated: rows of ``visitors`` and numbers of songs, a pair for each rating.
-        families: shape ``(n_songs,)``, a number from 0 up for each song's family.
-        k: songs per list.
-
-    Returns:
-        ``(songs, scores)`` of shape ``(n_visitors, k)``, highest first, ties by the song's number;
-        scores are predicted ratings that may lie beyond 1 and 5. What the rules leave short is
-        filled with -1 and NaN.
-    """
-    order = np.lexsort((np.arange(len(families)), families))
-    _, starts, place = np.unique(families[order], return_index=True, return_inverse=True)
-    home = np.empty_like(place)
-    home[order] = place
-    songs = np.full((len(visitors), k), -1, dtype=np.int64)
-    scores = np.full((len(visitors), k), np.nan)
-    by_row = np.argsort(rated[0], kind="stable")
-    rows, done = rated[0][by_row], home[rated[1][by_row]]
-    sorted_factors = replace(
-        factors, bias=factors.bias[order], vectors=np.asfortranarray(factors.vectors[order])
-    )
-    step = max(1, BLOCK_BYTES // (8 * len(families)))
-    for start in range(0, len(visitors), step):
-        block = _scores(sorted_factors, visitors[start : start + step])
-        best = np.maximum.reduceat(block, starts, axis=1)
-        span = slice(*np.searchsorted(rows, [start, start + step]))
-        best[rows[span] - start, done[span]] = -np.inf
-        for row in range(len(block)):
-            listed = _highest(block[row], best[row], place, order, k)
-            songs[start + row, : len(listed)] = order[listed]
-            scores[start + row, : len(listed)] = block[row, listed]
-    return songs, scores
 
 
 def worth_asking(
@@ -290,23 +239,3 @@ def _pulls(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
     """Return how a visitor's vector moves by each star above the expected, a column a rating."""
     weighted = _designs(factors, songs) / factors.noise[songs, None]
     return np.asarray(_doubt(factors, songs) @ weighted.T)
-
-
-def _scores(factors: Factors, visitors: FloatMatrix) -> FloatMatrix:
-    """Return the unclipped predictions of all songs, a row a visitor."""
-    scores = (factors.mean + visitors[:, :1]) + factors.bias
-    for number, column in enumerate(factors.vectors.T, start=1):
-        scores += visitors[:, number, None] * column
-    return np.asarray(scores)
-
-
-def _highest(
-    scores: FloatMatrix, best: FloatMatrix, place: IndexMatrix, order: IndexMatrix, k: int
-) -> IndexMatrix:
-    """Return the positions of the ``k`` highest scores, one of each family that has a best."""
-    limit = np.partition(best, -k)[-k] if k < len(best) else -np.inf
-    hits = np.flatnonzero(scores >= limit)
-    hits = hits[best[place[hits]] > -np.inf]
-    hits = hits[np.lexsort((order[hits], -scores[hits]))]
-    _, first = np.unique(place[hits], return_index=True)
-    return np.asarray(hits[np.sort(first)][:k])

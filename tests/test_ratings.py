@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from models import ratings as module
+from models import visitors
 from models.factorisation import Factors, Recipe, fitted
 from models.ratings import (
     contributions,
     errors_in_folds,
     folded_in,
     predicted,
-    top_unrated,
     with_fallback,
     worth_asking,
 )
+from models.visitors import highest, shelved
 
 NOTHING = np.array([], dtype=int)
 USERS, SONGS, DIMENSIONS = 300, 120, 3
@@ -251,9 +251,8 @@ def test_ratings_the_other_way_round_give_other_songs(planted, learnt):
     for user in range(100):
         songs = worth_asking(factors, factors.ratings / USERS, np.zeros(SONGS, int), NOTHING)
         ratings = planted.all[user, songs]
-        both = np.array([folded_in(factors, songs, r) for r in (ratings, 6 - ratings)])
-        rated = np.repeat([0, 1], 5), np.tile(songs, 2)
-        (one, other), _ = top_unrated(factors, both, rated, np.arange(SONGS), 3)
+        both = [folded_in(factors, songs, r) for r in (ratings, 6 - ratings)]
+        one, other = (top(factors, visitor, songs, 3)[0] for visitor in both)
         shared.append(len(set(one) & set(other)))
         assert shared[-1] < 3 or (ratings == 3).all()
     assert np.mean(shared) < 0.5
@@ -323,45 +322,43 @@ def test_what_neighbours_lend_is_their_mean_by_weight_and_by_how_much_they_are_r
     np.testing.assert_array_equal(filled.bias, np.zeros(4))
 
 
-def by_the_rules(factors, visitor, rated, families, k):
+def top(factors, visitor, rated, k, families=None, artists=None):
+    alone = np.arange(len(factors.bias))
+    families = alone if families is None else families
+    shelf = shelved(factors, families, alone if artists is None else artists, alone)
+    return highest(shelf, visitor, np.array(rated, dtype=int), k)
+
+
+def by_the_rules(factors, visitor, rated, families, artists, k):
     """Walk all songs from the highest score and take what the rules let through."""
     scores = factors.mean + visitor[0] + factors.bias + factors.vectors @ visitor[1:]
-    barred, listed = {families[song] for song in rated}, []
+    barred, by, listed = {families[song] for song in rated}, [], []
     for song in np.lexsort((np.arange(len(scores)), -np.round(scores, 9))):
-        if families[song] not in barred and len(listed) < k:
+        if families[song] not in barred and by.count(artists[song]) < 2 and len(listed) < k:
             barred.add(families[song])
+            by.append(artists[song])
             listed.append(int(song))
-    return listed + [-1] * (k - len(listed)), scores
+    return listed, scores
 
 
+@pytest.mark.parametrize("depth", [1, 64])
 @settings(max_examples=80, deadline=None)
 @given(data=st.data(), k=st.integers(1, 8), songs=st.integers(1, 25))
-def test_a_list_is_what_the_rules_give_over_the_complete_order(data, k, songs):
+def test_a_list_is_what_the_rules_give_over_the_complete_order(depth, data, k, songs):
     def numbers(low, high, size):
         return np.array(data.draw(st.lists(st.integers(low, high), min_size=size, max_size=size)))
 
     values = numbers(-2, 2, songs * 3).reshape(songs, 3).astype(float)
     factors = Factors(3.0, np.ones(3), values[:, 0], values[:, 1:], np.ones(songs), np.ones(songs))
-    families, visitors = numbers(0, 9, songs), numbers(-2, 2, 12).reshape(4, 3).astype(float)
-    pairs = data.draw(st.sets(st.tuples(st.integers(0, 3), st.integers(0, songs - 1))))
-    rated = np.array(sorted(pairs), dtype=int).reshape(-1, 2)[::-1].T
-    listed, scores = top_unrated(factors, visitors, (rated[0], rated[1]), families, k)
-    for row, visitor in enumerate(visitors):
-        own = [song for user, song in pairs if user == row]
-        expected, all_scores = by_the_rules(factors, visitor, own, families, k)
-        assert listed[row].tolist() == expected
-        found = listed[row] >= 0
-        np.testing.assert_allclose(scores[row, found], all_scores[listed[row, found]])
-        assert np.isnan(scores[row, ~found]).all()
-
-
-def test_lists_are_the_same_in_blocks_of_any_size(planted, learnt, monkeypatch):
-    factors, vectors = learnt
-    whole = top_unrated(factors, vectors, (planted.users, planted.songs), np.arange(SONGS) // 2)
-    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * SONGS * 7)
-    parts = top_unrated(factors, vectors, (planted.users, planted.songs), np.arange(SONGS) // 2)
-    np.testing.assert_array_equal(whole[0], parts[0])
-    np.testing.assert_array_equal(whole[1], parts[1])
+    families, artists = numbers(0, 9, songs), numbers(0, 3, songs)
+    visitor = numbers(-2, 2, 3).astype(float)
+    rated = sorted(data.draw(st.sets(st.integers(0, songs - 1))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visitors, "DEPTH", depth)
+        listed, scores = top(factors, visitor, rated, k, families, artists)
+    expected, all_scores = by_the_rules(factors, visitor, rated, families, artists, k)
+    assert listed.tolist() == expected
+    np.testing.assert_allclose(scores, all_scores[listed])
 
 
 def test_equal_songs_are_listed_by_their_number():
@@ -369,18 +366,20 @@ def test_equal_songs_are_listed_by_their_number():
     twins = replace(
         factors, bias=np.tile(factors.bias[:8], 5), vectors=np.tile(factors.vectors[:8], (5, 1))
     )
-    visitors = np.random.default_rng(0).normal(size=(50, 4))
-    listed, _ = top_unrated(twins, visitors, (NOTHING, NOTHING), np.arange(40), 5)
-    assert (np.diff(listed, axis=1) == 8).all()
+    for visitor in np.random.default_rng(0).normal(size=(50, 4)):
+        assert (np.diff(top(twins, visitor, [], 5)[0]) == 8).all()
 
 
 def test_taste_alone_lists_what_is_more_ones_own_than_everybodys(planted, learnt):
     factors, vectors = learnt
-    rated, families = (planted.users, planted.songs), np.arange(SONGS)
     own = replace(factors, bias=np.zeros(SONGS))
-    usual, _ = top_unrated(factors, vectors, rated, families, 3)
-    special, _ = top_unrated(own, vectors, rated, families, 3)
-    assert factors.bias[special].mean() < factors.bias[usual].mean() - 0.1
+    chosen = {"usual": [], "special": []}
+    for user, visitor in enumerate(vectors):
+        rated = planted.songs[planted.users == user]
+        chosen["usual"].extend(top(factors, visitor, rated, 3)[0])
+        chosen["special"].extend(top(own, visitor, rated, 3)[0])
+    usual, special = (factors.bias[songs].mean() for songs in chosen.values())
+    assert special < usual - 0.1
 
 
 def test_songs_worth_asking_are_known_split_opinion_and_are_of_several_tastes(learnt):

@@ -547,13 +547,14 @@ EVALUATION = Table(
             "model",
             pl.String,
             "Whose lists: segue, or a baseline: random, popular, same genre, z-scored audio, "
-            "co-occurrence.",
+            "co-occurrence. Of a rating error: segue, biases of user and song, or song means.",
         ),
         Column(
             "split",
             pl.String,
             "Queries from held-out playlists: all, warm (in training playlists too) or cold; "
-            "learnt: from playlists that were learnt from; catalogue: no playlists are needed.",
+            "learnt: from playlists that were learnt from; catalogue: no playlists are needed; "
+            "ratings: ratings held out in five folds, root mean square error in stars.",
         ),
         Column("value", pl.Float64, "The measure; a mean unless its name says otherwise."),
         Column(
@@ -568,7 +569,7 @@ EVALUATION = Table(
             "Upper end of the 95 % interval. Null: nothing was sampled.",
             nullable=True,
         ),
-        Column("n", pl.Int64, "Queries, songs or pairs that were measured.", low=1),
+        Column("n", pl.Int64, "Queries, songs, pairs or ratings that were measured.", low=1),
     ),
 )
 
@@ -637,7 +638,8 @@ USER_RECOMMENDATIONS = Table(
         Column(
             "because_song_id",
             pl.String,
-            "The song whose rating by them says most for it. Null: none does.",
+            "The song whose rating by them says most for it, of those that they rated above what "
+            "is usual, or else of all. Null: none does.",
             nullable=True,
             references="songs.song_id",
         ),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from models.factorisation import Recipe, fitted
-from models.ratings import errors_in_folds, folded_in, predicted, top_unrated, worth_asking
+from models.ratings import errors_in_folds, folded_in, predicted, worth_asking
+from models.visitors import recommended, shelved
 
 FOLDS = 5
 NOTHING = np.array([], dtype=int)
@@ -83,12 +84,12 @@ def test_ratings_the_other_way_round_give_other_films(movielens):
     factors, _ = fit(movielens)
     asked = worth_asking(factors, factors.ratings / 943, np.zeros(1682, int), NOTHING)
     assert (factors.ratings[asked] > 150).all()
+    alone = np.arange(1682)
+    shelf = shelved(factors, alone, alone, alone)
     rng, shared = np.random.default_rng(0), []
     for _ in range(100):
         ratings = rng.integers(1, 6, 5).astype(float)
-        both = np.array([folded_in(factors, asked, given) for given in (ratings, 6 - ratings)])
-        rated = np.repeat([0, 1], 5), np.tile(asked, 2)
-        (one, other), _ = top_unrated(factors, both, rated, np.arange(1682), 3)
+        one, other = (recommended(shelf, asked, given).songs for given in (ratings, 6 - ratings))
         shared.append(len(set(one) & set(other)))
     assert max(shared) < 3
     assert np.mean(shared) < 1  # measured: 0.48, by films that everybody likes
