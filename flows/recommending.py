@@ -155,5 +155,9 @@ def _rules(plan: Plan, told: Known, recipe: encoder.Recipe) -> ranking.Rules:
     popularity = told.rows["popularity"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     heard = ranking.listened_to(popularity, told.songs.families, told.listening)
     return ranking.Rules(
-        told.songs.families, told.songs.artists, heard, recipe.bonus, plan.settings.hub_cap
+        features.namesakes(told.rows),
+        told.songs.artists,
+        heard,
+        recipe.bonus,
+        plan.settings.hub_cap,
     )

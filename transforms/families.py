@@ -30,6 +30,8 @@ BRACKET = (
     rf"|[^()\[\]]*{versions.EDGE}(?:{MARKERS}){versions.EDGE}[^()\[\]]*|single)[)\]]"
 )
 DASH = rf"\s[-–—]\s(?:from\s*[\"“'].*|[^-–—]*{versions.EDGE}(?:{MARKERS}){versions.EDGE}.*|single)$"
+BRACKETS = r"\(.*?\)|\[.*?\]"
+AFTER_DASH = r"\s[-–]\s.*$"
 DECORATED = r"[(\[]|\s[-–—]\s|\s(?:feat|ft)"  # where none of these is found, nothing goes
 TRAILING_GUEST = rf"\s(?:feat|ft|featuring){versions.EDGE}\.?\s.*$"
 
@@ -161,6 +163,13 @@ def base_title(title: pl.Expr) -> pl.Expr:
         bare = bare.str.replace_all(pattern, "")
     base = pl.when(text.str.contains(DECORATED)).then(bare).otherwise(text).str.strip_chars()
     return pl.when(compact(base) != "").then(base).otherwise(text)
+
+
+def bare_title(title: pl.Expr) -> pl.Expr:
+    """Return the folded title without all that stands in brackets or after a dash."""
+    text = folded(title)
+    bare = text.str.replace_all(BRACKETS, "").str.replace(AFTER_DASH, "").str.strip_chars()
+    return pl.when(bare != "").then(bare).otherwise(text)
 
 
 def compact(text: pl.Expr) -> pl.Expr:

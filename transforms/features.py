@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-from transforms.families import folded
+from transforms.families import artist_key, bare_title, compact, folded
 from warehouse.contracts import COMPARED, FEATURES
 
 Indices = NDArray[np.int64]
@@ -30,6 +31,26 @@ def numbered(values: pl.Series) -> Indices:
 def artists(songs: pl.DataFrame) -> pl.Series:
     """Return the primary artists as they are compared: without case and accents."""
     return songs.select(folded(pl.col("artist"))).to_series()
+
+
+def namesakes(songs: pl.DataFrame) -> Indices:
+    """Return a number from 0 up for songs that look the same in a list.
+
+    These are the versions of one family, and songs by one artist whose titles differ in brackets
+    or after a dash alone, such as two recordings called "Intro", which are two families.
+
+    Args:
+        songs: ``title``, ``artist`` and ``family_id``.
+    """
+    keys = songs.select(
+        key=artist_key(pl.col("artist")) + "\t" + compact(bare_title(pl.col("title")))
+    )
+    family, title = numbered(songs["family_id"]), numbered(keys["key"])
+    size = int(max(family.max(initial=0), title.max(initial=0))) + 1
+    ones = np.ones(len(family), dtype=np.int8)
+    links = csr_array((ones, (family, title + size)), shape=(2 * size, 2 * size))
+    _, of = connected_components(links, directed=False)
+    return np.asarray(of[family], dtype=np.int64)
 
 
 def genres(

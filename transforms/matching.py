@@ -10,14 +10,12 @@ import hashlib
 
 import polars as pl
 
-from transforms.families import DECORATED, artist_key, base_title, compact, folded
+from transforms.families import DECORATED, artist_key, bare_title, base_title, compact, folded
 from warehouse.contracts import ARTIST_GENRES, PLAYLIST_ENTRIES, RATINGS, UNMATCHED_TRACKS
 
 TRACK = ("track_id", "title", "artist")
 COUNTS = ("matched_by_id", "matched_by_name", "unmatched")
 STEPS = ("1 as it stands", "2 base title", "3 bare title")
-BRACKETS = r"\(.*?\)|\[.*?\]"
-AFTER_DASH = r"\s[-–]\s.*$"
 
 
 def matched(readings: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
@@ -250,11 +248,9 @@ def _titles(frame: pl.DataFrame) -> pl.DataFrame:
     title, text = pl.col("title"), pl.col("text")
     titles = frame.select("title").unique().with_columns(text=folded(title))
     decorated = text.str.contains(DECORATED)
-    bare = text.str.replace_all(BRACKETS, "").str.replace(AFTER_DASH, "").str.strip_chars()
-    stripped = pl.when(bare != "").then(bare).otherwise(text)
     once = titles.filter(~decorated).with_columns(same=compact(text))
     plain = once.select("title", "text", *(pl.col("same").alias(step) for step in STEPS))
-    keys = zip(STEPS, (text, base_title(title), stripped), strict=True)
+    keys = zip(STEPS, (text, base_title(title), bare_title(title)), strict=True)
     others = titles.filter(decorated).with_columns(compact(key).alias(step) for step, key in keys)
     keyed = pl.concat([plain, others]).unpivot(
         STEPS, index="title", variable_name="step", value_name="title_key"

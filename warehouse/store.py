@@ -87,7 +87,7 @@ class Warehouse:
 def created(path: Path) -> Iterator[Warehouse]:
     """Open a new warehouse with every table empty; ``path`` must not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(duckdb.connect(str(path))) as connection:
+    with closing(_connected(path)) as connection:
         for table in (*TABLES, *INTERNAL):
             connection.execute(create_duckdb(table))
         yield Warehouse(connection)
@@ -96,9 +96,15 @@ def created(path: Path) -> Iterator[Warehouse]:
 @contextmanager
 def opened(path: Path) -> Iterator[Warehouse]:
     """Open a warehouse that ``created`` made."""
-    with closing(duckdb.connect(str(path))) as connection:
+    with closing(_connected(path)) as connection:
         yield Warehouse(connection)
 
 
 def _sql(name: str) -> str:
     return (SQL / f"{name}.sql").read_text()
+
+
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(path))
+    connection.execute("set enable_progress_bar = false")  # Segue shows its own
+    return connection
