@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -19,6 +18,7 @@ from sklearn.preprocessing import (
     StandardScaler,
     normalize,
 )
+from sklearn.utils.extmath import randomized_svd
 
 from models.neighbours import FloatMatrix
 from models.songs import SingleMatrix, Songs
@@ -58,7 +58,7 @@ class Measured(TransformerMixin, BaseEstimator):
 
     def fit(self, songs: Songs, _: object = None) -> Self:
         """Fit medians, quantiles and spreads."""
-        steps: list[tuple[str, Any, tuple[str, ...]]] = {
+        steps: dict[str, list[tuple[str, Any, tuple[str, ...]]]] = {
             "mood": [("even", _even(), EVEN)],
             "sound": [("skewed", _skewed(len(songs)), SKEWED)],
             "rhythm": [
@@ -66,8 +66,8 @@ class Measured(TransformerMixin, BaseEstimator):
                 ("tempo", make_pipeline(FunctionTransformer(np.log2), _even()), ("tempo",)),
             ],
             "harmony": [("key", FunctionTransformer(_circle_of_fifths), ("key", "mode"))],
-        }[self.block]
-        placed = [(name, step, _positions(inputs)) for name, step, inputs in steps]
+        }
+        placed = [(name, step, _positions(inputs)) for name, step, inputs in steps[self.block]]
         self.columns_ = ColumnTransformer(placed)
         made = self.columns_.fit_transform(songs.measurements)
         self.varies_ = made.max(axis=0) > made.min(axis=0)
@@ -157,8 +157,8 @@ class Genres(TransformerMixin, BaseEstimator):
         sets = songs.genres[firsts]
         kept = min(self.dimensions, *sets.shape)
         self.tfidf_ = TfidfTransformer().fit(sets)
-        svd = TruncatedSVD(kept, random_state=0).fit(self.tfidf_.transform(sets))
-        self.axes_ = svd.components_.T.astype(np.float32)
+        _, _, axes = randomized_svd(self.tfidf_.transform(sets), kept, random_state=0)
+        self.axes_ = axes.T.astype(np.float32)
         placed, known = self._placed(songs)
         self.middle_ = placed[known].mean(axis=0) if known.any() else placed.mean(axis=0)
         return self

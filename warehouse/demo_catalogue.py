@@ -486,7 +486,7 @@ def _filled(rng: np.random.Generator, templates: Sequence[str], given: dict[str,
 
 def one_of(rng: np.random.Generator, texts: Sequence[str]) -> str:
     """Return one of the texts; as ``rng.choice``, which first makes an array of them."""
-    return texts[rng.integers(len(texts))]
+    return texts[int(rng.integers(len(texts)))]
 
 
 def _plural(noun: str) -> str:
