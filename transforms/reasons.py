@@ -156,7 +156,7 @@ class Reasons:
             ((by["artists"] > 0) & ~together, by["artists"], self._artists(song, other)),
             (by["genre"] > 0, by["genre"], self._shared_genres(song, other)),
             (by["era"] > 0, by["era"], _years(self._facts.songs, song, other)),
-            (none == 0, np.sum(sound, axis=0), close),
+            (np.full(len(song), fill_value=True), np.sum(sound, axis=0), close),
             (nearer.get("harmony", none) > 0, nearer.get("harmony", none), self._key(song, other)),
         ]
         reason = _in_order(phrases)
