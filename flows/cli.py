@@ -32,6 +32,7 @@ app = typer.Typer(
 out = Console(
     highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200
 )
+LONGEST_REPLY = 200  # characters
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Home = Annotated[
@@ -57,9 +58,7 @@ Playlists = Annotated[
 ]
 Ratings = Annotated[
     list[Path] | None,
-    typer.Option(
-        help="File of ratings, 1 to 5 (.csv, .csv.gz, .parquet); repeat it for several."
-    ),
+    typer.Option(help="File of ratings, 1 to 5 (.csv, .csv.gz, .parquet); repeat it for several."),
 ]
 Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.", show_default="5")]
 
@@ -321,6 +320,89 @@ def search(
 
 
 @app.command()
+def evaluate(
+    playlists: Playlists = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--build", help="A build of `segue builds`.", show_default="served"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Say how good the recommendations of a build are, beside simple means.
+
+    With --playlists they are held against playlists that the build has not seen, else against
+    those that it held out.
+    """
+    from flows import evaluate as scoring
+
+    with _told():
+        folder = _build(_home(_settings(home=home)), name)
+        found = scoring.scored(folder, playlists) if playlists else scoring.of_itself(folder)
+        for warning in found.warnings:
+            err.print(f"[bold yellow]Warning:[/] {warning}")
+        if as_json:
+            rows = [measure._asdict() for measure in found.measures]
+            counts = {"entries": found.entries, "found": found.found} if playlists else {}
+            print(json.dumps({"build": found.build, **counts, "evaluation": rows}, indent=2))
+            return
+        out.print(found.build)
+        if playlists:
+            out.print(f"{found.found:,} of {found.entries:,} entries are in the catalogue.")
+        for headings, lines in (
+            (scoring.HEADINGS, scoring.accuracy_in_words(found.measures)),
+            (("metric", "model", "value", "95 %"), scoring.others_in_words(found.measures)),
+        ):
+            table = _table(*headings)
+            for line in lines:
+                table.add_row(*line)
+            if lines:
+                out.print(table)
+
+
+@app.command()
+def rate(
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="Your ratings as CSV or JSON, or - for stdin. Without it, you are asked."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Say what you think of some songs, 1 to 5, and see what you would like.
+
+    You are asked about five songs and told three; Enter passes a song over that you do not know, m
+    asks about five others. Nothing is kept.
+    """
+    from flows import visiting
+    from warehouse import release
+
+    with _told():
+        folder = release.published(_home(_settings(home=home)))
+        desk = visiting.opened(folder)
+        unused: dict[str, list[str]] = {}
+        if file is None:
+            tell = (lambda _: None) if as_json else _show_recommended
+            ratings = visiting.interview(desk, _reply, tell)
+        else:
+            given = visiting.given(folder, _text_of(file, visiting.LONGEST_INPUT), file)
+            ratings, unused = given.ratings, {"not_found": given.not_found, "unread": given.unread}
+            for why, lines in unused.items():
+                shown = "; ".join(lines[:5]) + ("; ..." if len(lines) > 5 else "")
+                if lines:
+                    err.print(f"{why.replace('_', ' ').capitalize()}: {shown}", markup=False)
+        if as_json:
+            found = [asdict(song) for song in visiting.rate(desk, ratings)] if ratings else []
+            print(json.dumps({"ratings": ratings, **unused, "recommended": found}, indent=2))
+        elif file is not None:
+            _show_recommended(visiting.rate(desk, ratings))
+        elif not ratings:
+            out.print("Nothing was rated, so nothing is recommended.")
+
+
+@app.command()
 def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
     """Write the built-in demo as CSV, as an example: songs, artists' genres, playlists, ratings."""
     from warehouse.demo import HEADERS, write_demo
@@ -333,7 +415,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
         for path in (*files.tracks, *files.genres, *files.playlists, *files.ratings):
             out.print(f"Wrote {path}")
         given = _files(files.tracks, files.genres, files.playlists, files.ratings)
-        words = [f"--{option} {path}" for option, paths in given.items() for path in paths]
+        words = [f"--{option} {path}" for option, paths in given.items() for path in paths or ()]
         out.print(f"Build from them: uv run segue build {' '.join(words)}")
 
 
@@ -347,6 +429,26 @@ def docs() -> None:
         (top / relative).parent.mkdir(parents=True, exist_ok=True)
         (top / relative).write_text(text(), encoding="utf-8")
         out.print(f"Wrote {relative}")
+
+
+def _reply(question: str) -> str | None:
+    """Ask on standard error; return a line of standard input, or nothing at its end."""
+    print(question, end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline(LONGEST_REPLY)
+    if not line:
+        print(file=sys.stderr)
+    return line or None
+
+
+def _show_recommended(songs: Any) -> None:
+    table = _table("", "song", "artist", "year", "stars", "why")
+    for song in songs:
+        led = song.because
+        why = f"you gave {led.rating:g} to {led.label}" if led else "liked by most"
+        stars = f"{song.predicted_rating:.1f}"
+        table.add_row(str(song.rank), song.title, song.artist, str(song.year or ""), stars, why)
+    out.print("You would like")
+    out.print(table)
 
 
 def _table(*headings: str) -> Table:
@@ -370,6 +472,20 @@ def _home(chosen: Any) -> Any:
     from warehouse.release import Home as Place
 
     return Place(chosen.home)
+
+
+def _build(place: Any, name: str | None) -> Path:
+    """Return the folder of a build: the one named, or the one that is served."""
+    from warehouse import release
+
+    if name is None:
+        return release.published(place)
+    names = [manifest.name for manifest in release.builds(place)]
+    if name not in names:
+        there = ", ".join(names) or "none"
+        raise InputError(f"There is no build {name} in {place.builds}; there are: {there}.")
+    folder: Path = place.builds / name
+    return folder
 
 
 def _one_before(place: Any) -> str:
@@ -398,9 +514,13 @@ def _features(given: str | None) -> dict[str, Any]:
     return value
 
 
-def _text_of(place: str) -> str:
+def _text_of(place: str, most: int = -1) -> str:
+    """Return the text of a file or of standard input, up to ``most`` characters and one more."""
     try:
-        return sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
+        if place == "-":
+            return sys.stdin.read(most + (most >= 0))
+        with Path(place).open(encoding="utf-8") as file:
+            return file.read(most + (most >= 0))
     except FileNotFoundError as error:
         raise InputError(
             f"{place!r} is neither a JSON object nor a file (looked in {Path.cwd()})."

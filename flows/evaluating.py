@@ -60,6 +60,7 @@ class Judged:
 
     Args:
         rows: the songs with what ``WANTED`` names.
+        families: shape ``(n_songs,)``, a number from 0 up for each family.
         genres: shape ``(n_songs, n_genres)``, 0 or 1.
         vectors: shape ``(n_songs, n_columns)``.
         rules: what the lists keep to.
@@ -67,6 +68,7 @@ class Judged:
     """
 
     rows: pl.DataFrame
+    families: IndexMatrix
     genres: csr_array
     vectors: SingleMatrix
     rules: ranking.Rules
@@ -75,7 +77,7 @@ class Judged:
     @cached_property
     def catalogue(self) -> queries.Catalogue:
         """Families and credits."""
-        return queries.Catalogue(self.rules.families, *laid_out.credits(self.rows))
+        return queries.Catalogue(self.families, *laid_out.credits(self.rows))
 
     @cached_property
     def training(self) -> queries.Entries:

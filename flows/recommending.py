@@ -22,7 +22,10 @@ from models.songs import SingleMatrix, Songs
 from transforms import evaluation, features, reasons, recommendations
 from warehouse import contracts, store
 
-WANTED = ("song_id", "artist", "artists", "family_id", "popularity", *contracts.COMPARED)
+WANTED = (
+    *("song_id", "title", "artist", "artists", "family_id", "popularity"),
+    *contracts.COMPARED,
+)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def find_recommendations(plan: Plan, progress: Progress) -> None:
         with progress.stage("evaluated", unit="measures") as advance:
             judged = evaluating.Judged(
                 warehouse.frame(contracts.SONGS, evaluating.WANTED),
+                told.songs.families,
                 told.songs.genres,
                 vectors,
                 rules,

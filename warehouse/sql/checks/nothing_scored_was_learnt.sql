@@ -3,4 +3,4 @@ select metric, model, split, value, n
 from evaluation
 where split = 'learnt'
     or (metric = 'held-out playlists learnt from' and value > 0)
-order by metric, model
+order by split, metric, model
