@@ -384,6 +384,7 @@ def rate(
         desk = visiting.opened(folder)
         unused: dict[str, list[str]] = {}
         if file is None:
+            err.print("Rate these songs from 1 to 5; Enter: not known; m: five others.")
             tell = (lambda _: None) if as_json else _show_recommended
             ratings = visiting.interview(desk, _reply, tell)
         else:
@@ -400,6 +401,45 @@ def rate(
             _show_recommended(visiting.rate(desk, ratings))
         elif not ratings:
             out.print("Nothing was rated, so nothing is recommended.")
+
+
+@app.command()
+def tune(
+    tracks: Tracks = None,
+    genres: Genres = None,
+    playlists: Playlists = None,
+    trials: Annotated[int, typer.Option(min=1, help="Recipes to try.")] = 40,
+    songs: Annotated[int, typer.Option(min=100, help="Songs to try them on.")] = 20_000,
+    learn: Annotated[
+        bool,
+        typer.Option(
+            "--learn/--judge-only",
+            help="Learn from the playlists, or use them to judge alone, for catalogues without.",
+        ),
+    ] = True,
+    log: Annotated[Path, typer.Option(help="Every trial is added to this file as JSON.")] = Path(
+        "tune.jsonl"
+    ),
+) -> None:
+    """Search for the weights with which the distance finds most of what real playlists hold."""
+    from flows import tune as tuning
+    from flows.progress import Progress
+
+    with _told():
+        chosen = _settings(tracks=tracks, genres=genres, playlists=playlists)
+        progress = Progress()
+        known = tuning.case(chosen, songs, learn, progress)
+        start = tuning.started(known, chosen.hub_cap)
+        with progress.stage("tried", total=trials, unit="recipes") as advance:
+            done = tuning.searched(known, start, trials, log, advance)
+        out.print(f"{len(known.queries.songs):,} queries, {len(known.songs):,} songs: {log}")
+        table = _table("recipe", "NDCG@5-AF", "N5 skewness", "never recommended", "bounds")
+        for name, trial in (("in use", done[0]), ("best", tuning.best(done))):
+            bounds = "kept" if trial.allowed else "broken"
+            figures = (f"{trial.score:.4f}", f"{trial.skewness:.2f}", f"{trial.never:.1%}")
+            table.add_row(name, *figures, bounds)
+        out.print(table)
+        out.print(tuning.in_words(tuning.best(done)))
 
 
 @app.command()

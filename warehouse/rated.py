@@ -10,14 +10,14 @@ import numpy.typing as npt
 import polars as pl
 
 from warehouse import export
-from warehouse.contracts import FACTORS, RATING_FACTORS
+from warehouse.contracts import FACTORS, RATING_FACTORS, RATING_PARAMETERS
 from warehouse.errors import InputError
 from warehouse.store import SQL
 
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-NAMES = ("title", "artist", "year", "label", "family_id", "taste")
+NAMES = ("title", "artist", "year", "label", "family_id", "taste_id")
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ def rated_songs(file: Path) -> RatedSongs:
         InputError: the build was made without ratings.
     """
     with closing(export.opened(file)) as database:
-        rows = _rows(database)
-        found = database.execute("select parameter, value from rating_parameters").fetchall()
+        tables = {row[0] for row in database.execute("select name from sqlite_master")}
+        rows = _rows(database) if RATING_FACTORS.name in tables else []
+        found = export.rows(file, RATING_PARAMETERS) if rows else []
     if not rows:
         raise InputError(
             "The build knows no ratings. Build with some: segue build --ratings FILE, or without "
@@ -69,10 +70,10 @@ def rated_songs(file: Path) -> RatedSongs:
     names = {name: known[name] for name in ("song_id", *NAMES)}
     songs = pl.DataFrame(names, schema_overrides={"year": pl.Int64})
     return RatedSongs(
-        songs.drop("family_id", "taste"),
+        songs.drop("family_id", "taste_id"),
         _numbered(songs["family_id"]),
         _numbered(songs["artist"].str.to_lowercase()),
-        _numbered(songs["taste"]),
+        _numbered(songs["taste_id"]),
         parameters["mean"],
         np.array([parameters[name] for name in SPREADS]),
         np.array(known["bias"]),

@@ -1,0 +1,299 @@
+"""What a visitor is asked and recommended: a published build and ratings come in, songs go out.
+
+Nothing of it is kept: every answer depends on the build and on what is sent with the question.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from models import visitors
+from models.factorisation import HIGHEST, LOWEST, Factors, IndexMatrix
+from transforms import matching, signals
+from warehouse import contracts, export
+from warehouse.errors import InputError
+from warehouse.playlists import BETWEEN
+from warehouse.rated import rated_songs
+from warehouse.signals import rating_format
+
+ASKED = 5
+RECOMMENDED = 3
+LONGEST_INPUT = 10**6  # bytes
+MOST_RATINGS = 10_000
+ROUNDS = 20
+TRIES = 3
+MORE = "m"
+VISITOR = "person"  # a name for the column of users, where a file has none
+
+Reply = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A song that a visitor is asked to rate."""
+
+    song_id: str
+    title: str
+    artist: str
+    year: int | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """The rating that led to a recommendation."""
+
+    song_id: str
+    label: str
+    rating: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """A song that a visitor would like; ``because`` is none where it is liked by most."""
+
+    rank: int
+    song_id: str
+    title: str
+    artist: str
+    year: int | None
+    predicted_rating: float
+    because: Because | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What visitors are answered from; get it from ``opened``, once for all of them.
+
+    Args:
+        songs: those that ratings say something of, as ``RatedSongs`` has them.
+        shelf: the same as numbers.
+        places: of each ``song_id``.
+    """
+
+    songs: pl.DataFrame
+    shelf: visitors.Shelf
+    places: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a file of one person's ratings says.
+
+    Args:
+        ratings: ``song_id`` to stars, of songs of the catalogue.
+        not_found: songs that the catalogue does not have, as the file names them.
+        unread: what else could not be used, and why.
+    """
+
+    ratings: dict[str, float]
+    not_found: list[str]
+    unread: list[str]
+
+
+def opened(build: Path) -> Desk:
+    """Read what visitors of a build are answered from.
+
+    Raises:
+        InputError: the build was made without ratings.
+    """
+    found = rated_songs(build / export.FILE)
+    known = (found.mean, found.spread, found.bias, found.vectors, found.noise, found.ratings)
+    shelf = visitors.shelved(Factors(*known), found.families, found.artists, found.tastes)
+    return Desk(found.songs, shelf, {name: n for n, name in enumerate(found.songs["song_id"])})
+
+
+def ask(
+    desk: Desk, rated: Iterable[str] = (), passed: Iterable[str] = (), n: int = ASKED
+) -> list[Asked]:
+    """Return the songs to ask a visitor about next: well known, of several tastes, and telling.
+
+    Args:
+        desk: of the build.
+        rated: ids of the songs that the visitor has rated.
+        passed: ids of those that were asked and not rated, so that others come.
+        n: songs to ask.
+
+    Returns:
+        Fewer where fewer are left.
+    """
+    chosen = visitors.asked(desk.shelf, _places(desk, rated), _places(desk, passed), n)
+    names = ("song_id", "title", "artist", "year", "label")
+    return [Asked(*row) for row in desk.songs[chosen].select(names).iter_rows()]
+
+
+def rate(desk: Desk, ratings: Mapping[str, float], n: int = RECOMMENDED) -> list[Recommended]:
+    """Return the songs that a visitor would rate highest, each with the rating that led to it.
+
+    Args:
+        desk: of the build.
+        ratings: ``song_id`` to stars; songs of which ratings say nothing count for nothing.
+        n: songs to recommend.
+
+    Raises:
+        InputError: a rating is not from 1 to 5.
+    """
+    wrong = [value for value in ratings.values() if not LOWEST <= value <= HIGHEST]
+    if wrong:
+        raise InputError(f"Expected ratings from 1 to 5, got {wrong[0]:g}.")
+    songs = _places(desk, ratings)
+    ids = desk.songs["song_id"].gather(songs)
+    stars = np.array([ratings[song_id] for song_id in ids], dtype=np.float64)
+    picks = visitors.recommended(desk.shelf, songs, stars, n)
+    names = ("song_id", "title", "artist", "year")
+    rows = desk.songs[picks.songs].select(names).iter_rows(named=True)
+
+    def because(place: int) -> Because | None:
+        if place < 0:
+            return None
+        label = desk.songs["label"][int(songs[place])]
+        return Because(ids[place], label, float(stars[place]))
+
+    return [
+        Recommended(rank, **row, predicted_rating=float(rating), because=because(int(place)))
+        for rank, (row, rating, place) in enumerate(
+            zip(rows, picks.ratings, picks.because, strict=True), start=1
+        )
+    ]
+
+
+def interview(
+    desk: Desk, reply: Reply, tell: Callable[[list[Recommended]], None]
+) -> dict[str, float]:
+    """Ask about five songs, tell what is recommended, and go on as long as the visitor likes.
+
+    Args:
+        desk: of the build.
+        reply: told a question, returns what was typed, or none at the end of the input.
+        tell: told what is recommended after every five songs that brought a rating.
+
+    Returns:
+        ``song_id`` to stars.
+    """
+    ratings: dict[str, float] = {}
+    passed: list[str] = []
+    for _ in range(ROUNDS):
+        songs = ask(desk, ratings, passed)
+        for number, song in enumerate(songs, start=1):
+            answer = _answer(f"{number}. {song.label}: ", reply)
+            if answer is None:
+                return ratings
+            if answer == MORE:
+                passed += [other.song_id for other in songs[number - 1 :]]
+                break
+            if isinstance(answer, float):
+                ratings[song.song_id] = answer
+            else:
+                passed.append(song.song_id)
+        else:
+            if ratings:
+                tell(rate(desk, ratings))
+            again = reply(f"{MORE}: five more songs, Enter: done ") if songs else None
+            if again is None or again.strip().lower() != MORE:
+                break
+    return ratings
+
+
+def _answer(question: str, reply: Reply) -> float | str | None:
+    """Return stars, ``MORE``, nothing for a song not known, or none at the end of the input."""
+    for _ in range(TRIES):
+        text = reply(question)
+        if text is None:
+            return None
+        word = text.strip().lower()
+        if word in {"", MORE}:
+            return word
+        try:
+            stars = float(word.replace(",", "."))
+        except ValueError:
+            stars = 0.0
+        if LOWEST <= stars <= HIGHEST:
+            return stars
+        question = f"   1 to 5, Enter for a song that you do not know, {MORE} for others: "
+    return ""
+
+
+def given(build: Path, text: str, name: str) -> Given:
+    """Read one person's ratings: CSV with a header, or JSON.
+
+    JSON is an object of song to rating, or an array of objects with the names that a header may
+    have. A song is an id, an address, "artist - title", or title and artist apart.
+
+    Args:
+        build: folder of a published build.
+        text: what was given.
+        name: what messages call it.
+
+    Raises:
+        InputError: it is neither, or too long, or holds no rating of a song of the catalogue.
+    """
+    if len(text) > LONGEST_INPUT:
+        raise InputError(f"{name}: expected at most {LONGEST_INPUT:,} characters of ratings.")
+    header, records = _records(text.removeprefix("\ufeff"), name)
+    if len(records) > MOST_RATINGS:
+        raise InputError(f"{name}: expected at most {MOST_RATINGS:,} ratings.")
+    clean = signals.cleaned_ratings(_rows(header, records, name), name, 0)
+    wanted = ("song_id", "title", "artist", "popularity")
+    songs = export.rows(build / export.FILE, contracts.SONGS, wanted)
+    schema = {column: contracts.SONGS[column].dtype for column in wanted}
+    found = matching.matched(clean.readings, pl.DataFrame(songs, schema=schema, orient="row"))
+    lost = found.filter(pl.col("song_id").is_null())
+    called = pl.coalesce("track_id", pl.format("{} - {}", "artist", "title"))
+    unread = [f"rating {line}: {reason}" for line, reason, _ in clean.rejected.iter_rows()]
+    last = matching.last_ratings(found)
+    if not last.height:
+        raise InputError("\n".join([f"{name}: no rating of a song of the catalogue.", *unread[:3]]))
+    ratings = dict(last.select("song_id", "rating").iter_rows())
+    return Given(
+        ratings, lost.select(called.unique(maintain_order=True)).to_series().to_list(), unread
+    )
+
+
+def _records(text: str, name: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the names that a text has, and its records."""
+    if text.lstrip()[:1] not in {"{", "["}:
+        try:
+            reader = csv.DictReader(io.StringIO(text, newline=""))
+            return [*(reader.fieldnames or ())], [*reader]
+        except csv.Error as error:
+            raise InputError(f"{name}: cannot be read as CSV: {error}.") from error
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name}: cannot be read as JSON: {error}.") from error
+    if isinstance(value, dict):
+        value = [{"song": song, "rating": rating} for song, rating in value.items()]
+    if not all(isinstance(record, dict) for record in value):
+        raise InputError(f"{name}: expected an object of song to rating, or an array of objects.")
+    return [*dict.fromkeys(key for record in value for key in record)], value
+
+
+def _rows(header: list[str], records: list[dict[str, Any]], name: str) -> pl.DataFrame:
+    """Return the records that rate as text under Segue's names; whose they are is no matter."""
+    columns = rating_format([*filter(None, header), VISITOR], name).columns
+    rows = []
+    for line, record in enumerate(records, start=1):
+        told = {ours: _text(record.get(theirs)) for ours, theirs in columns.items()}
+        if told["rating"] is None:
+            continue
+        artist, *title = BETWEEN.split(told.get("song_id") or "", maxsplit=1)
+        apart = {"artists": artist, "title": title[0]} if title else {}
+        rows.append({"line": line, "row": "", **told, **apart, "user": VISITOR})
+    schema = {"line": pl.Int64, **dict.fromkeys(("row", *signals.RATED), pl.String)}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _text(value: object) -> str | None:
+    return str(value).strip() or None if isinstance(value, str | int | float) else None
+
+
+def _places(desk: Desk, song_ids: Iterable[str]) -> IndexMatrix:
+    places = (desk.places.get(song_id) for song_id in song_ids)
+    return np.array([place for place in places if place is not None], dtype=np.int64)
