@@ -109,7 +109,8 @@ class Era(TransformerMixin, BaseEstimator):
         sums = np.bincount(by, places[known & (songs.artists >= 0)], number)
         counts = np.bincount(by, minlength=number)
         self.middle_ = float(np.median(places[known])) if known.any() else 0.0
-        self.spread_ = float(places[known].std()) if known.any() else 0.0
+        varies = known.any() and np.ptp(places[known]) > 0
+        self.spread_ = float(places[known].std()) if varies else 0.0
         self.of_artist_ = np.where(counts > 0, sums / np.maximum(counts, 1), self.middle_)
         return self
 

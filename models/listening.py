@@ -146,9 +146,12 @@ class CoListening(TransformerMixin, BaseEstimator):
         playlists[:shared] = held.sum(axis=0)[:shared]
         learnt[:shared] = co_listening(held, self.dimensions, self.power)[:shared]
         heard = np.flatnonzero(learnt.any(axis=1))
-        known = _means(songs.columns, units, number)
+        known = _means(_told(songs), units, number)
+        from_what = heard if len(heard) else np.arange(number)
         self.regression_ = Ridge(PENALTY).fit(
-            known[heard], learnt[heard], sample_weight=np.sqrt(playlists[heard])
+            known[from_what],
+            learnt[from_what],
+            sample_weight=np.sqrt(np.maximum(playlists[from_what], 1)),
         )
         sure = (playlists[heard] / (playlists[heard] + self.trust))[:, None]
         self.vectors_ = (self.cold * self.regression_.predict(known)).astype(np.float32)
@@ -160,7 +163,7 @@ class CoListening(TransformerMixin, BaseEstimator):
     def transform(self, songs: Songs) -> SingleMatrix:
         """Return shape ``(n_songs, dimensions)``; what was not heard by regression."""
         units = self._units(songs)
-        predicted = self.cold * self.regression_.predict(songs.columns)
+        predicted = self.cold * self.regression_.predict(_told(songs))
         placed = np.asarray(predicted, dtype=np.float32)
         heard = (units >= 0) & (units < len(self.heard_))
         heard[heard] = self.heard_[units[heard]]
@@ -179,6 +182,11 @@ class CoListening(TransformerMixin, BaseEstimator):
 
     def _units(self, songs: Songs) -> IndexMatrix:
         return songs.families if self.of == "families" else songs.artists
+
+
+def _told(songs: Songs) -> SingleMatrix:
+    """Return what the regression learns from: one column of zeros where there is nothing."""
+    return songs.columns if songs.columns.size else np.zeros((len(songs), 1), np.float32)
 
 
 def _means(columns: SingleMatrix, units: IndexMatrix, number: int) -> NDArray[np.float32]:

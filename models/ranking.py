@@ -5,6 +5,7 @@ listened to, and taken in that order, leaving out the song's own family, a secon
 family, what would be too many songs by one artist, and songs that stand in enough lists already.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ PAGE = 5
 DEPTH = 100
 DEEPER = 4
 DEEPEST = 1600
-BLOCK = 4096
+WORKED_ON = 2**19
+HELD = 2**24
 HARDLY_HEARD = 0.1
 
 
@@ -29,7 +31,8 @@ class Rules:
     """What the lists must keep to.
 
     Args:
-        families: shape ``(n_songs,)``, a number from 0 up for each song's family.
+        families: shape ``(n_songs,)``, a number from 0 up for the songs of which a list may hold
+            one: each family, or whatever else looks the same in a list.
         artists: shape ``(n_songs,)``, a number from 0 up for each song's primary artist.
         listened: shape ``(n_songs,)``, from 0 for a song that nobody is known to hear to 1.
         bonus: what is taken off the squared distance to a song with ``listened`` 1.
@@ -77,7 +80,7 @@ def listened_to(
         counted = listening.matrix("families").sum(axis=0)
         plays[: len(counted)] = counted
         heard = np.log1p(plays)[families]
-        return np.asarray(heard / max(heard.max(initial=0), 1))
+        return np.asarray(heard / max(heard.max(initial=0), np.finfo(float).tiny))
     known = np.isfinite(popularity)
     if not known.any():
         return np.zeros(len(popularity))
@@ -104,11 +107,14 @@ def recommended(points: SingleMatrix, rules: Rules, k: int, advance: Advance = i
     if songs < 2:
         return shelf.lists
     search = Neighbours(points)
-    depth = min(max(DEPTH, 2 * k), songs - 1)
     chooser = np.argsort(-rules.listened, kind="stable")
-    candidates = _candidates(search, rules, chooser, depth, advance)
+    near, far = search.nearest_others(_depth(k, songs), chooser, advance)
+    candidates = _candidates(rules, chooser, near[:, :DEPTH], far[:, :DEPTH])
     for start in range(0, k, PAGE):
         stop = min(start + PAGE, k)
+        depth = _depth(stop, songs)
+        if depth > candidates.near.shape[1]:
+            candidates = _candidates(rules, chooser, near[:, :depth], far[:, :depth])
         shelf.fill(candidates, stop, rules.hub_cap)
         _fill_deeper(shelf, search, chooser, stop, depth)
         if start == 0:
@@ -134,16 +140,24 @@ class _Candidates:
     order: NDArray[np.int32]
 
 
+def _depth(places: int, songs: int) -> int:
+    """Return from how many nearest songs so many places are filled at first."""
+    return min(max(DEPTH, 2 * places), songs - 1)
+
+
 def _candidates(
-    search: Neighbours, rules: Rules, rows: IndexMatrix, depth: int, advance: Advance = ignore
+    rules: Rules, rows: IndexMatrix, near: IndexMatrix, far: FloatMatrix
 ) -> _Candidates:
-    near, far = search.nearest_others(depth, rows, advance)
     order = np.empty(near.shape, dtype=np.int32)
-    for start in range(0, len(rows), BLOCK):
-        part = slice(start, start + BLOCK)
+    for part in _parts(len(rows), WORKED_ON // near.shape[1]):
         score = np.square(far[part]) - rules.bonus * rules.listened[near[part]]
         order[part] = np.argsort(score, axis=1, kind="stable")
     return _Candidates(rows, near, far, order)
+
+
+def _parts(length: int, most: int) -> Iterator[slice]:
+    step = max(1, most)
+    return (slice(start, start + step) for start in range(0, length, step))
 
 
 def _fill_deeper(
@@ -157,9 +171,10 @@ def _fill_deeper(
         capped = depth < min(DEEPEST, last)
         depth = min(depth * DEEPER, last)
         hub_cap = shelf.rules.hub_cap if capped else len(chooser)
-        for start in range(0, len(waiting), BLOCK):
-            part = waiting[start : start + BLOCK]
-            shelf.fill(_candidates(search, shelf.rules, part, depth), stop, hub_cap)
+        for part in _parts(len(waiting), HELD // depth):
+            rows = waiting[part]
+            nearest = search.nearest_others(depth, rows)
+            shelf.fill(_candidates(shelf.rules, rows, *nearest), stop, hub_cap)
         waiting = waiting[shelf.short(waiting, stop)]
         capped = capped or depth < last
 
@@ -188,12 +203,11 @@ class _Shelf:
             hub_cap: lists that may hold a song on this page.
         """
         near, far, order = candidates.near, candidates.far, candidates.order
-        for start in range(0, len(near), BLOCK):
-            part = slice(start, start + BLOCK)
+        for part in _parts(len(near), WORKED_ON // near.shape[1]):
             wanted = np.take_along_axis(near[part], order[part], axis=1)
-            for place, row in enumerate(candidates.rows[part].tolist(), start):
+            for place, row in enumerate(candidates.rows[part].tolist(), part.start):
                 before = [song for song in self.lists.songs[row].tolist() if song >= 0]
-                chosen = self._chosen((row, *before), wanted[place - start], stop, hub_cap)
+                chosen = self._chosen((row, *before), wanted[place - part.start], stop, hub_cap)
                 columns = order[place, chosen]
                 new = slice(len(before), len(before) + len(chosen))
                 self.lists.songs[row, new] = near[place, columns]
@@ -316,7 +330,7 @@ def continued(
     deep = np.full((len(rows), depth), -1, dtype=np.int64)
     if len(rows):
         nearest = min(DEEPER * depth, len(rules.families) - 1)
-        found = _candidates(search, rules, rows, nearest)
+        found = _candidates(rules, rows, *search.nearest_others(nearest, rows))
         wanted = np.hstack([lists, np.take_along_axis(found.near, found.order, axis=1)])
         for place, row in enumerate(rows):
             others = wanted[place][wanted[place] >= 0]
