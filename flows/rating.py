@@ -8,7 +8,7 @@ import polars as pl
 from flows.plan import Plan
 from flows.progress import Progress
 from models import visitors
-from models.evaluation import Measure
+from models.evaluation import CATALOGUE, Measure
 from models.factorisation import Factors, FloatMatrix, IndexMatrix, Recipe, fitted
 from models.ratings import errors_in_folds, with_fallback
 from transforms import evaluation, features
@@ -17,7 +17,7 @@ from warehouse import contracts, store
 
 SONGS_EACH = 20
 FOLDS = 5
-RATING_ERROR, SPLIT = "rating error", "ratings"
+RATING_ERROR = "rating error"
 MODELS = {"factors": "segue", "biases": "biases of user and song", "song means": "song means"}
 JUDGED_ON = 100_000
 USERS_AT_ONCE = 2_000
@@ -117,7 +117,7 @@ def measures(user: IndexMatrix, song: IndexMatrix, stars: FloatMatrix) -> list[M
         return []
     errors = errors_in_folds(user[judged], song[judged], stars[judged], shape, FOLDS)
     return [
-        Measure(RATING_ERROR, MODELS[name], SPLIT, error, None, None, int(judged.sum()))
+        Measure(RATING_ERROR, MODELS[name], CATALOGUE, error, None, None, int(judged.sum()))
         for name, error in errors.items()
     ]
 

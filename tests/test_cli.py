@@ -19,7 +19,7 @@ from warehouse.manifest import sha256
 TOP = Path(__file__).parent.parent
 TRACKS = Path(__file__).parent / "build" / "golden" / "tracks.csv"
 SEGUE = Path(sys.executable).with_name("segue")
-COMMANDS = ("build", "serve", "schedule", "status", "builds", "rollback", "similar", "demo")
+COMMANDS = ("build", "serve", "schedule", "status", "builds", "rollback", "similar", "rate", "demo")
 NEON = {
     **{"danceability": 0.85, "energy": 0.80, "key": 2, "loudness": -6.5, "mode": 1},
     **{"speechiness": 0.07, "acousticness": 0.05, "instrumentalness": 0.03, "liveness": 0.14},

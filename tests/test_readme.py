@@ -101,7 +101,7 @@ def test_readme_tells_every_setting_with_its_default(name):
     row = re.search(rf"^\| `SEGUE_{name.upper()}` \| (.*?) \|", README, re.MULTILINE)
     assert row, name
     default = Settings.model_fields[name].default
-    signals = dict.fromkeys(("genres", "playlists"), "none, or the demo's")
+    signals = dict.fromkeys(("genres", "playlists", "ratings"), "none, or the demo's")
     told = {"tracks": "the demo", **signals}.get(
         name, str(default).lower() if default is False else str(default)
     )

@@ -541,7 +541,8 @@ EVALUATION = Table(
         Column(
             "metric",
             pl.String,
-            "What is measured; AF leaves out songs that share an artist with the query.",
+            "What is measured; AF leaves out songs that share an artist with the query. Rating "
+            "error: root mean square, in stars, of ratings held out in five folds.",
         ),
         Column(
             "model",
@@ -553,8 +554,7 @@ EVALUATION = Table(
             "split",
             pl.String,
             "Queries from held-out playlists: all, warm (in training playlists too) or cold; "
-            "learnt: from playlists that were learnt from; catalogue: no playlists are needed; "
-            "ratings: ratings held out in five folds, root mean square error in stars.",
+            "learnt: from playlists that were learnt from; catalogue: no playlists are needed.",
         ),
         Column("value", pl.Float64, "The measure; a mean unless its name says otherwise."),
         Column(

@@ -80,6 +80,8 @@ LAYOUT: dict[str, dict[str, Any]] = {
     "artist_genres": {"facets": ["genre"], "facet_size": 24, "size": 50},
     "unmatched_tracks": {"sort_desc": "entries", "size": 50},
     "recommendations": {"size": 50},
+    "user_recommendations": {"size": 50},
+    "rating_factors": {"sort_desc": "ratings", "size": 50},
     "features": {"sort_desc": "variance_share", "facets": ["block"]},
     "rejected_rows": {"facets": ["reason", "source"]},
     "checks": {"facets": ["passed"]},

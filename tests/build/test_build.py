@@ -104,13 +104,13 @@ def test_every_row_that_was_read_is_accounted_for(demo, rows):
         kind: (read, *counts)
         for kind, read, *counts in rows(demo, f"select kind, rows_read, {counted} from sources")
     }
-    assert list(files) == ["genres", "playlists", "tracks"]
+    assert list(files) == ["genres", "playlists", "ratings", "tracks"]
     assert all(read == sum(counts) for read, *counts in files.values())
     _, songs, merged, *_, rejected = files["tracks"]
     assert rows(demo, "select count(*) from songs") == [(songs,)]
     assert (merged, rejected) == (1, 3)
     unmatched = rows(demo, "select sum(entries) from unmatched_tracks")
-    assert unmatched == [(files["playlists"][5],)]
+    assert unmatched == [(files["playlists"][5] + files["ratings"][5],)]
     everything = sum(counts[-1] for counts in files.values())
     assert rows(demo, "select count(*) from rejected_rows") == [(everything,)]
 
@@ -243,6 +243,7 @@ def test_the_demo_brings_its_own_signals_and_gives_way_to_others(build, golden, 
     assert rows(folder, kinds) == [
         ("genres", "artists.csv"),
         ("playlists", "mine.csv"),
+        ("ratings", "ratings.csv"),
         ("tracks", "tracks.csv"),
     ]
     real = build(tmp_path / "var", golden / "tracks.csv", neighbours=3)
