@@ -62,6 +62,8 @@ Ratings = Annotated[
 ]
 Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.", show_default="5")]
 
+UNMATCHED_SHOWN = 20
+
 
 @contextmanager
 def _told() -> Iterator[None]:
@@ -443,6 +445,52 @@ def tune(
 
 
 @app.command()
+def mix(
+    file: Annotated[str, typer.Argument(help="What was saved, or - for stdin.")],
+    places: Annotated[int, typer.Option(min=1, max=500, help="Songs wanted.")] = 50,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, m3u8, xspf, jspf, uris or json; a table without it."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="File to write; its ending tells the format.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Make a playlist of other songs out of what was saved, each taste by its share.
+
+    FILE holds links, URIs or ids of Spotify, lines "artist - title", a CSV such as Exportify's,
+    or Spotify's YourLibrary.json.
+    """
+    from flows import mix as mixes
+    from warehouse import release
+    from warehouse.playlists import WRITERS
+
+    with _told():
+        form = form or (to.suffix[1:] if to else None)
+        if form is not None and form not in WRITERS:
+            raise InputError(f"Expected one of {', '.join(WRITERS)} as --format, got {form!r}.")
+        folder = release.published(_home(_settings(home=home)))
+        name = "stdin" if file == "-" else Path(file).name
+        made = mixes.mixed(mixes.catalogue(folder), _text_of(file, mixes.MOST_BYTES), name, places)
+        _tell_unmatched(made.unmatched.rows(), made.saved)
+        if not made.saved:
+            raise InputError(f"Nothing of {name} is in the catalogue.")
+        if form is None:
+            _tell_mix(made)
+            return
+        if form == "json":
+            text = json.dumps(made.to_json(), ensure_ascii=False, indent=1) + "\n"
+        else:
+            text = WRITERS[form](made.songs, f"Mix of {name}")
+        if to is None:
+            print(text, end="")
+        else:
+            to.write_text(text, encoding="utf-8")
+            out.print(f"Wrote {len(made.songs)} songs to {to}")
+
+
+@app.command()
 def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
     """Write the built-in demo as CSV, as an example: songs, artists' genres, playlists, ratings."""
     from warehouse.demo import HEADERS, write_demo
@@ -554,6 +602,29 @@ def _features(given: str | None) -> dict[str, Any]:
     return value
 
 
+def _tell_mix(made: Any) -> None:
+    table = _table("song", "artist", "year", "taste", "near")
+    for song in made.songs.iter_rows(named=True):
+        year = str(song["year"] or "")
+        table.add_row(song["title"], song["artist"], year, song["taste"], song["near"])
+    out.print(table)
+    shares = _table("taste", "saved", "playlist")
+    for taste in made.tastes.iter_rows(named=True):
+        saved, played = taste["saved"] / made.saved, taste["played"] / max(1, len(made.songs))
+        shares.add_row(taste["taste"], f"{saved:.0%}", f"{played:.0%}")
+    out.print(shares)
+
+
+def _tell_unmatched(rows: list[tuple[int, str, str]], saved: int) -> None:
+    if not rows:
+        return
+    err.print(f"Songs found: {saved:,}. Lines that stand for none: {len(rows):,}.", markup=False)
+    for line, reason, row in rows[:UNMATCHED_SHOWN]:
+        err.print(f"  line {line}: {reason}: {row[:100]}", markup=False)
+    if len(rows) > UNMATCHED_SHOWN:
+        err.print(f"  and {len(rows) - UNMATCHED_SHOWN:,} more")
+
+
 def _text_of(place: str, most: int = -1) -> str:
     """Return the text of a file or of standard input, up to ``most`` characters and one more."""
     try:
@@ -566,4 +637,4 @@ def _text_of(place: str, most: int = -1) -> str:
             f"{place!r} is neither a JSON object nor a file (looked in {Path.cwd()})."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{place!r} cannot be read: {error}. Expected JSON in UTF-8.") from error
+        raise InputError(f"{place!r} cannot be read: {error}. Expected text in UTF-8.") from error

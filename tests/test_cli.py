@@ -19,7 +19,18 @@ from warehouse.manifest import sha256
 TOP = Path(__file__).parent.parent
 TRACKS = Path(__file__).parent / "build" / "golden" / "tracks.csv"
 SEGUE = Path(sys.executable).with_name("segue")
-COMMANDS = ("build", "serve", "schedule", "status", "builds", "rollback", "similar", "rate", "demo")
+COMMANDS = (
+    "build",
+    "serve",
+    "schedule",
+    "status",
+    "builds",
+    "rollback",
+    "similar",
+    "mix",
+    "rate",
+    "demo",
+)
 NEON = {
     **{"danceability": 0.85, "energy": 0.80, "key": 2, "loudness": -6.5, "mode": 1},
     **{"speechiness": 0.07, "acousticness": 0.05, "instrumentalness": 0.03, "liveness": 0.14},
@@ -388,7 +399,7 @@ def test_the_installed_command_says_one_line_a_stage_and_no_colours_in_a_log(tmp
     assert run.returncode == 0
     stages = [line.split(" INFO ")[1].split()[0] for line in run.stderr.splitlines()]
     assert stages == [
-        *("read", "merged", "encoded", "searched", "explained"),
+        *("read", "merged", "encoded", "grouped", "searched", "explained"),
         *("written", "checked", "twinned", "published"),
     ]
     assert "\x1b" not in run.stdout + run.stderr

@@ -155,11 +155,16 @@ def read_manifest(build: Path) -> Manifest:
         raise DamagedBuild(f"{path} is not a manifest: {error}. {advice}") from error
 
 
-def load_model(build: Path, name: str) -> object:
+def load_model(build: Path, name: str, mapped: bool = False) -> object:
     """Return the model in ``models/<name>.joblib``, if it is the one that the build wrote.
 
     A joblib file runs code when it is loaded, so only a file whose hash stands in the manifest
     is. The hash is taken from the same open file that is then loaded.
+
+    Args:
+        build: folder of a published build.
+        name: of the model.
+        mapped: leave its arrays on disk until they are read, and read-only.
 
     Raises:
         DamagedBuild: the file is missing, not in the manifest, or has another hash.
@@ -172,7 +177,9 @@ def load_model(build: Path, name: str) -> object:
             found = hashlib.file_digest(file, "sha256").hexdigest()
             if found == expected:
                 file.seek(0)
-                model: object = joblib.load(file)
+                # joblib maps only what it opens by name: this one is of the open file.
+                place = f"/dev/fd/{file.fileno()}" if mapped else file
+                model: object = joblib.load(place, mmap_mode="r" if mapped else None)
                 return model
     except FileNotFoundError:
         found = "no file"

@@ -65,6 +65,7 @@ BROKEN = {
         f"(select family_id from songs where song_id = {FIRST})",
         ["versions 7"],
     ),
+    "every_taste_is_counted": ("update tastes set songs = 3 where songs > 300", ["songs 3"]),
     "every_song_can_be_found": (
         "insert into songs_fts (songs_fts, rowid, title, artist) "
         "select 'delete', rowid, title, artist from songs limit 1",
