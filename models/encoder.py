@@ -4,6 +4,7 @@ In: ``Songs`` and, where there are playlists, ``Listening``. Out: a vector for e
 Euclidean distance adds the blocks up, 1 being as far apart as two songs taken at random.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -74,7 +75,12 @@ def recipe_for(songs: Songs, listening: Listening | None) -> Recipe:
     return WITH_GENRES if songs.genres.shape[1] else SOUND_ALONE
 
 
-def encoder(songs: Songs, weights: Weights, listening: Listening | None = None) -> Pipeline:
+def encoder(
+    songs: Songs,
+    weights: Weights,
+    listening: Listening | None = None,
+    blocks: Mapping[str, BaseEstimator] = BLOCKS,
+) -> Pipeline:
     """Fit the pipeline; a block without data, or without weight, drops out.
 
     A measurement that is unknown for every song, or the same for all, carries no information and
@@ -84,12 +90,13 @@ def encoder(songs: Songs, weights: Weights, listening: Listening | None = None) 
         songs: the catalogue.
         weights: one for each block.
         listening: what may be learnt from playlists; none where there are none.
+        blocks: by name, in order.
     """
     absent = set() if songs.genres.shape[1] else {"genre"}
     absent |= {"artists", "playlists"} if listening is None else set()
     steps = [
         (name, Beside(block, getattr(weights, name)))
-        for name, block in BLOCKS.items()
+        for name, block in blocks.items()
         if name not in absent and getattr(weights, name) > 0
     ]
     return Pipeline([*steps, ("unit", UnitDistance())]).fit(songs, listening)
