@@ -16,7 +16,7 @@ from warehouse.errors import BuildRejected, InputError
 from warehouse.gates import Bounds, as_frame, checked, require_passed
 from warehouse.release import Home, published
 
-BOUNDS = Bounds(neighbours=5, max_variance_share=0.35, row_count_tolerance=0.2)
+BOUNDS = Bounds(neighbours=5, max_variance_share=0.5, row_count_tolerance=0.2)
 SEGUE = Path(sys.executable).with_name("segue")
 
 # In this order: the five recommendations of the first song of the demo catalogue.
@@ -50,16 +50,15 @@ BROKEN = {
         f"from recommendations where song_id = {FIRST} and rank <= 3)",
         ["artist 'Everybody'", "songs 3"],
     ),
-    "ranks_follow_distance": (
-        f"update recommendations set distance = 9 where song_id = {FIRST} and rank = 1",
-        ["rank 2"],
-    ),
     "references_hold": (
         f"update recommendations set recommended_song_id = 'nobody' where song_id = {FIRST} "
         "and rank = 5",
         ["recommendations: song_id", "rank 5", "recommended_song_id 'nobody' is not in songs"],
     ),
-    "every_row_is_accounted_for": ("update sources set rows_read = rows_read + 1", ["tracks.csv"]),
+    "every_row_is_accounted_for": (
+        "update sources set rows_read = rows_read + 1 where kind = 'tracks'",
+        ["tracks.csv"],
+    ),
     "every_family_is_counted": (
         f"update families set versions = 7 where family_id = "
         f"(select family_id from songs where song_id = {FIRST})",
@@ -76,8 +75,8 @@ BROKEN = {
         ["metric 'held-out playlists learnt from'", "value 3.0", "n 64"],
     ),
     "no_column_dominates": (
-        "update features set variance_share = 0.36 where feature = 'tempo'",
-        ["feature 'tempo', variance_share 0.360", "SEGUE_MAX_VARIANCE_SHARE"],
+        "update features set variance_share = 0.51 where feature = 'tempo'",
+        ["feature 'tempo', variance_share 0.510", "SEGUE_MAX_VARIANCE_SHARE"],
     ),
 }
 
@@ -110,7 +109,7 @@ def test_the_good_build_passes_every_rule(demo):
     done = []
     checks = checked(demo / "segue.db", BOUNDS, demo / "segue.db", done.append)
     assert all(check.passed for check in checks)
-    assert len(checks) == sum(done) == 13
+    assert len(checks) == sum(done) == 14
     require_passed(checks)
     CHECKS.check(as_frame(checks))
 
@@ -131,7 +130,7 @@ def test_a_broken_build_is_refused_by_the_rule_and_its_first_rows(broken, rule):
 
 @pytest.mark.parametrize(
     "rule",
-    ["no_column_dominates", "every_song_can_be_found", "ranks_follow_distance"],
+    ["no_column_dominates", "every_song_can_be_found", "every_taste_is_counted"],
 )
 def test_a_rule_fails_alone_where_only_it_is_broken(broken, rule):
     assert set(failures(broken(BROKEN[rule][0]))) == {rule}
@@ -140,16 +139,6 @@ def test_a_rule_fails_alone_where_only_it_is_broken(broken, rule):
 def test_every_rule_is_proven_to_fail(demo):
     names = {check.name for check in checked(demo / "segue.db", BOUNDS, None, lambda _: None)}
     assert names == {*BROKEN, "file_is_sound", "row_counts_near_last_build"}
-
-
-def test_ties_must_be_in_the_order_of_the_song_id(broken):
-    sql = f"update recommendations set distance = 0.5 where song_id = {FIRST}"
-    failed = failures(broken(sql))
-    listed = "select recommended_song_id from recommendations where song_id = {} order by rank"
-    with closing(sqlite3.connect(broken(sql))) as database:
-        ids = [row[0] for row in database.execute(listed.format(FIRST))]
-    assert ids != sorted(ids)
-    assert set(failed) == {"ranks_follow_distance"}
 
 
 def test_a_list_that_begins_at_the_second_rank_is_no_list(broken):
