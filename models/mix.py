@@ -16,7 +16,7 @@ from models.ranking import ARTIST_CAP
 
 Points = NDArray[np.floating]
 
-MOST_COMPARED = 256
+MOST_COMPARED = 128
 REACH = 10
 GROUPS = 50
 SHORTER = 1e-9
