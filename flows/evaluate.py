@@ -88,9 +88,9 @@ def scored(build: Path, playlists: Sequence[Path]) -> Scored:
     Raises:
         InputError: a file cannot be used, or the build keeps no rules to go on with its lists.
     """
-    judged = _judged(build)
-    matches = _matches(build, playlists)
-    entries = _held_out(judged, matches)
+    judged = judged_again(build)
+    matches = found_entries(build, playlists)
+    entries = held_out(judged, matches)
     found = evaluating.asked(judged, entries)
     if not len(found.queries.songs) and found.copied:
         drawn = queries.drawn_queries(judged.catalogue, entries, judged.training, learnt=True)
@@ -101,7 +101,7 @@ def scored(build: Path, playlists: Sequence[Path]) -> Scored:
     return Scored(build.name, measures, matches.height, known, found)
 
 
-def _judged(build: Path) -> evaluating.Judged:
+def judged_again(build: Path) -> evaluating.Judged:
     """Return what the build made, as it was judged when it was made."""
     if "models/rules.joblib" not in read_manifest(build).files:
         raise InputError(f"{build.name} was made before builds were evaluated. Run: segue build")
@@ -126,7 +126,7 @@ def _frame(build: Path, table: contracts.Table, columns: tuple[str, ...] = ()) -
     return pl.DataFrame(export.rows(build / export.FILE, table, columns), schema, orient="row")
 
 
-def _matches(build: Path, playlists: Sequence[Path]) -> pl.DataFrame:
+def found_entries(build: Path, playlists: Sequence[Path]) -> pl.DataFrame:
     """Read the files and find their songs as a build does."""
     readings = []
     for source in sources.opened((), {"playlists": playlists}):
@@ -139,7 +139,7 @@ def _matches(build: Path, playlists: Sequence[Path]) -> pl.DataFrame:
     return matching.matched(pl.concat(readings), _frame(build, contracts.SONGS, wanted))
 
 
-def _held_out(judged: evaluating.Judged, matches: pl.DataFrame) -> queries.Entries:
+def held_out(judged: evaluating.Judged, matches: pl.DataFrame) -> queries.Entries:
     """Number the playlists on from those that were learnt from."""
     number, songs, *_ = features.entries(matching.playlist_entries(matches, 1.0), judged.rows)
     first = int(judged.training.playlists.max(initial=-1)) + 1
