@@ -36,8 +36,7 @@ class Rules:
         artists: shape ``(n_songs,)``, a number from 0 up for each song's primary artist.
         listened: shape ``(n_songs,)``, from 0 for a song that nobody is known to hear to 1.
         bonus: what is taken off the squared distance to a song with ``listened`` 1.
-        hub_cap: in how many lists a song may stand among the first ``PAGE`` places, and again
-            among each further ``PAGE``.
+        hub_cap: in how many lists a song may stand among the first ``PAGE`` places.
     """
 
     families: IndexMatrix
@@ -91,10 +90,11 @@ def listened_to(
 def recommended(points: SingleMatrix, rules: Rules, k: int, advance: Advance = ignore) -> Lists:
     """Choose the ``k`` songs that are recommended for every song.
 
-    Lists are filled a page of ``PAGE`` places at a time, so that a long list begins with the
-    short one; on each page the songs most listened to choose first, as many look at their lists.
-    A list that its ``DEPTH`` nearest songs cannot fill is searched deeper, in the end without the
-    hub cap. At last each song that no list holds takes the last place of a list near it.
+    The first ``PAGE`` places are those that are looked at: the songs most listened to choose
+    first, as many look at their lists, and no song stands there too often. A list that its
+    ``DEPTH`` nearest songs cannot fill is searched deeper, in the end without the hub cap. Each
+    song that no list holds takes the last place of a list near it. A longer list goes on, without
+    the hub cap, from the same first places.
 
     Args:
         points: shape ``(n_songs, n_columns)``; rows sorted by id, so that ties go by id.
@@ -109,16 +109,14 @@ def recommended(points: SingleMatrix, rules: Rules, k: int, advance: Advance = i
     search = Neighbours(points)
     chooser = np.argsort(-rules.listened, kind="stable")
     near, far = search.nearest_others(_depth(k, songs), chooser, advance)
-    candidates = _candidates(rules, chooser, near[:, :DEPTH], far[:, :DEPTH])
-    for start in range(0, k, PAGE):
-        stop = min(start + PAGE, k)
-        depth = _depth(stop, songs)
-        if depth > candidates.near.shape[1]:
-            candidates = _candidates(rules, chooser, near[:, :depth], far[:, :depth])
-        shelf.fill(candidates, stop, rules.hub_cap)
-        _fill_deeper(shelf, search, chooser, stop, depth)
-        if start == 0:
-            shelf.adopt(candidates, stop)
+    first, depth = min(k, PAGE), _depth(PAGE, songs)
+    candidates = _candidates(rules, chooser, near[:, :depth], far[:, :depth])
+    shelf.fill(candidates, first, rules.hub_cap)
+    _fill_deeper(shelf, search, chooser, first, rules.hub_cap)
+    shelf.adopt(candidates, first)
+    if k > PAGE:
+        shelf.fill(_candidates(rules, chooser, near, far), k, songs)
+        _fill_deeper(shelf, search, chooser, k, songs)
     return shelf.lists
 
 
@@ -142,7 +140,7 @@ class _Candidates:
 
 def _depth(places: int, songs: int) -> int:
     """Return from how many nearest songs so many places are filled at first."""
-    return min(max(DEPTH, 2 * places), songs - 1)
+    return min(max(DEPTH, DEEPER * places), songs - 1)
 
 
 def _candidates(
@@ -161,22 +159,22 @@ def _parts(length: int, most: int) -> Iterator[slice]:
 
 
 def _fill_deeper(
-    shelf: "_Shelf", search: Neighbours, chooser: IndexMatrix, stop: int, depth: int
+    shelf: "_Shelf", search: Neighbours, chooser: IndexMatrix, stop: int, hub_cap: int
 ) -> None:
     """Fill what is left short from deeper candidates; beyond ``DEEPEST`` without the hub cap."""
     last = len(chooser) - 1
+    depth = _depth(stop, len(chooser))
     waiting = chooser[shelf.short(chooser, stop)]
-    capped = True
-    while len(waiting) and capped:
-        capped = depth < min(DEEPEST, last)
+    more = True
+    while len(waiting) and more:
+        cap = hub_cap if depth < min(DEEPEST, last) else len(chooser)
         depth = min(depth * DEEPER, last)
-        hub_cap = shelf.rules.hub_cap if capped else len(chooser)
         for part in _parts(len(waiting), HELD // depth):
             rows = waiting[part]
             nearest = search.nearest_others(depth, rows)
-            shelf.fill(_candidates(shelf.rules, rows, *nearest), stop, hub_cap)
+            shelf.fill(_candidates(shelf.rules, rows, *nearest), stop, cap)
         waiting = waiting[shelf.short(waiting, stop)]
-        capped = capped or depth < last
+        more = depth < last or cap < len(chooser)
 
 
 class _Shelf:
@@ -187,7 +185,7 @@ class _Shelf:
         self.rules = rules
         self._families = rules.families.tolist()
         self._artists = rules.artists.tolist()
-        self._listed = [[0] * songs for _ in range(0, k, PAGE)]
+        self._listed = [0] * songs
         self.lists = Lists(np.full((songs, k), -1, dtype=np.int64), np.full((songs, k), np.inf))
 
     def short(self, rows: IndexMatrix, stop: int) -> NDArray[np.bool_]:
@@ -199,8 +197,8 @@ class _Shelf:
 
         Args:
             candidates: the lists to fill, in this order, and from what.
-            stop: places to fill; all before the page of the last of them are filled.
-            hub_cap: lists that may hold a song on this page.
+            stop: places to fill.
+            hub_cap: lists that may hold a song.
         """
         near, far, order = candidates.near, candidates.far, candidates.order
         for part in _parts(len(near), WORKED_ON // near.shape[1]):
@@ -222,10 +220,10 @@ class _Shelf:
             held: the song whose list it is, and the songs that stand in it.
             wanted: shape ``(depth,)``, the most wanted first.
             stop: places of the list.
-            hub_cap: lists that may hold a song on this page.
+            hub_cap: lists that may hold a song.
         """
         families, artists = self._families, self._artists
-        listed = self._listed[(stop - 1) // PAGE]
+        listed = self._listed
         taken = {families[song] for song in held}
         by = [artists[song] for song in held[1:]]
         chosen: list[int] = []
@@ -253,7 +251,7 @@ class _Shelf:
             candidates: of every song.
             stop: places of a list.
         """
-        listed = self._listed[0]
+        listed = self._listed
         heard = self.rules.listened >= HARDLY_HEARD
         spent: set[int] = set()
         for place, song in enumerate(candidates.rows.tolist()):
@@ -277,7 +275,7 @@ class _Shelf:
         by = [self._artists[other] for other in kept]
         return (
             last >= 0
-            and self._listed[0][last] > 1
+            and self._listed[last] > 1
             and self._families[song] not in families
             and by.count(self._artists[song]) < ARTIST_CAP
         )
