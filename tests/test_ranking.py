@@ -39,12 +39,12 @@ def fits(rules, song, held, other):
 
 def depths(stop, last, cap):
     """List how many of the nearest songs are looked through, one try after the other."""
-    depth = min(max(ranking.DEPTH, 2 * stop), last)
+    depth = min(max(ranking.DEPTH, ranking.DEEPER * stop), last)
     tries = [(depth, cap)]
     while depth < min(ranking.DEEPEST, last):
         depth = min(depth * ranking.DEEPER, last)
         tries.append((depth, cap))
-    while depth < last or tries[-1][1] == cap:
+    while depth < last or tries[-1][1] < NO_CAP:
         depth = min(depth * ranking.DEEPER, last)
         tries.append((depth, NO_CAP))
     return tries
@@ -58,9 +58,12 @@ def by_the_rules(points, rules, k):
     ]
     chooser = sorted(range(songs), key=lambda song: -rules.listened[song])
     lists = [[] for _ in range(songs)]
-    for start in range(0, k, PAGE):
-        stop, stands = min(start + PAGE, k), [0] * songs
-        tries = depths(stop, max(songs - 1, 0), rules.hub_cap)
+    first = min(k, PAGE)
+    for stop, most in (
+        {first: rules.hub_cap, k: NO_CAP}.items() if k > PAGE else [(k, rules.hub_cap)]
+    ):
+        stands = [0] * songs
+        tries = depths(stop, max(songs - 1, 0), most)
         for depth, cap in tries:
             for song in chooser:
                 price = np.square(far[song]) - rules.bonus * rules.listened
@@ -69,7 +72,7 @@ def by_the_rules(points, rules, k):
                     if room and fits(rules, song, lists[song], other):
                         lists[song].append(other)
                         stands[other] += 1
-        if start == 0:
+        if stop == first:
             adopt(rules, lists, stands, near, tries[0][0], chooser, stop)
     return lists
 
@@ -168,8 +171,8 @@ def test_a_long_list_begins_with_the_short_one(catalogue):
         patch.setattr(ranking, "DEPTH", 12)
         lists = {k: recommended(*catalogue, k) for k in (5, 10, 20)}
     np.testing.assert_array_equal(lists[10].songs[:, :5], lists[5].songs)
-    np.testing.assert_array_equal(lists[20].songs[:, :10], lists[10].songs)
-    np.testing.assert_array_equal(lists[20].distances[:, :10], lists[10].distances)
+    np.testing.assert_array_equal(lists[20].songs[:, :5], lists[5].songs)
+    np.testing.assert_array_equal(lists[20].distances[:, :5], lists[5].distances)
 
 
 @settings(max_examples=60, deadline=None)
@@ -213,28 +216,28 @@ def many():
     return points, told, recommended(points, told, 10)
 
 
-def stands(lists, page):
-    held = lists.songs[:, page * PAGE : (page + 1) * PAGE]
+def stands(lists):
+    held = lists.songs[:, :PAGE]
     return np.bincount(held.ravel(), minlength=len(lists.songs))
 
 
-def test_nobody_stands_in_more_lists_than_the_cap_on_either_page(many):
+def test_nobody_stands_among_the_first_five_of_more_lists_than_the_cap(many):
     points, told, lists = many
     free = recommended(points, rules(told.families, told.artists, told.listened, 2.0), 5)
-    assert stands(free, 0).max() > 3 * told.hub_cap
+    assert stands(free).max() > 3 * told.hub_cap
     assert (lists.songs >= 0).all()
-    assert [stands(lists, page).max() for page in (0, 1)] == [told.hub_cap] * 2
+    assert stands(lists).max() == told.hub_cap
 
 
 def test_every_song_stands_among_the_first_five_of_somebody(many):
     _, _, lists = many
-    assert stands(lists, 0).min() == 1
+    assert stands(lists).min() == 1
 
 
 def test_songs_that_are_listened_to_are_recommended_more_than_others(many):
     points, told, lists = many
     plain = recommended(points, rules(told.families, told.artists, hub_cap=9), 5)
-    shares = [np.average(told.listened, weights=stands(found, 0)) for found in (lists, plain)]
+    shares = [np.average(told.listened, weights=stands(found)) for found in (lists, plain)]
     assert shares[0] > 1.1 * shares[1]
 
 
