@@ -26,6 +26,8 @@ COMMANDS = (
     "status",
     "builds",
     "rollback",
+    "evaluate",
+    "tune",
     "similar",
     "mix",
     "rate",

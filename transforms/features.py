@@ -42,9 +42,8 @@ def namesakes(songs: pl.DataFrame) -> Indices:
     Args:
         songs: ``title``, ``artist`` and ``family_id``.
     """
-    keys = songs.select(
-        key=artist_key(pl.col("artist")) + "\t" + compact(bare_title(pl.col("title")))
-    )
+    plain = pl.col("title").str.replace_all("&", " ", literal=True).str.replace_all("ß", "ss")
+    keys = songs.select(key=artist_key(pl.col("artist")) + "\t" + compact(bare_title(plain)))
     family, title = numbered(songs["family_id"]), numbered(keys["key"])
     size = int(max(family.max(initial=0), title.max(initial=0))) + 1
     ones = np.ones(len(family), dtype=np.int8)
