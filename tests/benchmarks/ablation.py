@@ -2,6 +2,7 @@
 
     uv run python tests/benchmarks/ablation.py measure HOME PLAYLISTS.csv.gz >> ablation.jsonl
     uv run python tests/benchmarks/ablation.py plot ablation.jsonl docs/images/hub-cap.svg
+    uv run python tests/benchmarks/ablation.py steps ablation.jsonl docs/images/ablation.svg
 
 The first ranks the songs of the served build again, under other hub caps and bonuses, and scores
 the lists on playlists that it has not seen: some minutes a line for 327,000 songs. The lines that
@@ -24,6 +25,13 @@ from warehouse.release import Home, published
 CAPS = (8, 10, 11, 12, 13, 14, 16, 20, 30, 50)
 BONUSES = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.2)
 NAMED = {"all": "genres and playlists", "genres": "genres, no playlists"}
+STEPS = {
+    "none": "k*",
+    "no adoption": "s",
+    "local scaling": "o",
+    "mutual proximity": "^",
+    "mmr": "x",
+}
 
 
 def measure(home, playlists):
@@ -79,5 +87,28 @@ def plot(log, picture):
     figure.savefig(picture, metadata={"Date": None})
 
 
+def steps(log, picture):
+    """Draw what other steps of the ranking come to beside the one taken, and each block's worth."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    mpl.rcParams.update({"svg.hashsalt": "segue", "font.size": 9})
+    figure, panels = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
+    for (left, right), (signals, name) in zip(panels, NAMED.items(), strict=True):
+        mine = [line for line in lines if line["signals"] == signals]
+        for step, mark in STEPS.items():
+            tried = [line for line in mine if line["step"].startswith(step) and line["hub_cap"]]
+            shown = [t for t in tried if step != "none" or t["hub_cap"] == 13]
+            at = [t["skewness"] for t in shown], [t["ndcg"] for t in shown]
+            left.plot(*at, mark, ms=5, label="hub cap alone" if step == "none" else step)
+        left.axvline(1, color="grey", lw=0.8, ls="--")
+        left.set(xlabel="N5 skewness (bound 1)", ylabel="NDCG@5-AF", title=f"steps, {name}")
+        blocks = [line for line in mine if line["step"] == "block left out"][::-1]
+        differences = [b["difference"] for b in blocks]
+        errors = [1.96 * b["standard_error"] for b in blocks]
+        right.barh([b["block"] for b in blocks], differences, xerr=errors)
+        right.set(xlabel="NDCG@5-AF gained without it", title=f"a block left out, {name}")
+    panels[0, 0].legend(fontsize=7)
+    figure.savefig(picture, metadata={"Date": None})
+
+
 if __name__ == "__main__":
-    {"measure": measure, "plot": plot}[sys.argv[1]](*map(Path, sys.argv[2:4]))
+    {"measure": measure, "plot": plot, "steps": steps}[sys.argv[1]](*map(Path, sys.argv[2:4]))
