@@ -107,9 +107,11 @@ def judged_again(build: Path) -> evaluating.Judged:
         raise InputError(f"{build.name} was made before builds were evaluated. Run: segue build")
     kept = cast(Mapping[str, Any], load_model(build, "rules"))
     wanted = (*evaluating.WANTED, "family_id")
-    rows = _frame(build, contracts.SONGS, wanted).sort("song_id")
+    rows = export.frame(build / export.FILE, contracts.SONGS, wanted).sort("song_id")
     _, filed = features.genres(
-        rows, _frame(build, contracts.SONG_GENRES), _frame(build, contracts.ARTIST_GENRES)
+        rows,
+        export.frame(build / export.FILE, contracts.SONG_GENRES),
+        export.frame(build / export.FILE, contracts.ARTIST_GENRES),
     )
     return evaluating.Judged(
         rows,
@@ -121,22 +123,18 @@ def judged_again(build: Path) -> evaluating.Judged:
     )
 
 
-def _frame(build: Path, table: contracts.Table, columns: tuple[str, ...] = ()) -> pl.DataFrame:
-    schema = {name: table[name].dtype for name in columns or table.schema}
-    return pl.DataFrame(export.rows(build / export.FILE, table, columns), schema, orient="row")
-
-
 def found_entries(build: Path, playlists: Sequence[Path]) -> pl.DataFrame:
     """Read the files and find their songs as a build does."""
     readings = []
     for source in sources.opened((), {"playlists": playlists}):
-        stem = source.path.name.split(".")[0]
         readings += [
-            signals.cleaned_entries(batch.rows, source.name, stem).readings
+            signals.cleaned_entries(batch.rows, source.name, source.stem).readings
             for batch in sources.batches(source)
         ]
     wanted = ("song_id", "title", "artist", "artists", "popularity")
-    return matching.matched(pl.concat(readings), _frame(build, contracts.SONGS, wanted))
+    return matching.matched(
+        pl.concat(readings), export.frame(build / export.FILE, contracts.SONGS, wanted)
+    )
 
 
 def held_out(judged: evaluating.Judged, matches: pl.DataFrame) -> queries.Entries:

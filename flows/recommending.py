@@ -23,7 +23,7 @@ from transforms import evaluation, features, reasons, recommendations
 from warehouse import contracts, store
 
 WANTED = (
-    *("song_id", "title", "artist", "artists", "family_id", "popularity"),
+    *("song_id", "title", "artist", "artists", "album", "family_id", "popularity"),
     *contracts.COMPARED,
 )
 
@@ -99,7 +99,7 @@ def find_recommendations(plan: Plan, progress: Progress) -> None:
             lists = ranking.recommended(vectors, rules, plan.settings.neighbours, advance)
         with progress.stage("evaluated", unit="measures") as advance:
             judged = evaluating.Judged(
-                warehouse.frame(contracts.SONGS, evaluating.WANTED),
+                told.rows,
                 told.songs.families,
                 told.songs.genres,
                 vectors,
@@ -156,7 +156,7 @@ def _facts(told: Known) -> reasons.Facts:
 
 
 def _rules(plan: Plan, told: Known, recipe: encoder.Recipe) -> ranking.Rules:
-    popularity = told.rows["popularity"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    popularity = evaluation.popularity(told.rows)
     heard = ranking.listened_to(popularity, told.songs.families, told.listening)
     return ranking.Rules(
         features.namesakes(told.rows),

@@ -128,7 +128,7 @@ def _nearest(
     while True:
         depth = min(depth, len(vectors))
         near, far = neighbours.nearest_by_definition(vectors, query, depth)
-        picked = ranking.allowed(near[0], ids[-1], ids[:-1], artists, k)
+        picked = ranking.allowed(near[0], {ids[-1]}, ids[:-1], artists, k)
         if len(picked) == k or depth == len(vectors):
             return near[0][picked].tolist(), far[0][picked].tolist()
         depth *= ranking.DEEPER
@@ -157,9 +157,7 @@ def _family(songs: pl.DataFrame, song: pl.DataFrame) -> str:
 
 def _songs(build: Path) -> pl.DataFrame:
     names = ("song_id", "title", "artist", "year", "duration_ms", "family_id")
-    rows = export.rows(build / export.FILE, contracts.SONGS, names)
-    schema = {name: contracts.SONGS[name].dtype for name in names}
-    return pl.DataFrame(rows, schema=schema, orient="row").sort("song_id")
+    return export.frame(build / export.FILE, contracts.SONGS, names).sort("song_id")
 
 
 def _one_song(song: Mapping[str, Any]) -> pl.DataFrame:

@@ -158,7 +158,7 @@ def _cleaned_signal(batch: sources.Batch, source: sources.Source, file: int) -> 
         return signals.cleaned_genres(batch.rows, source.name)
     if source.kind == "ratings":
         return signals.cleaned_ratings(batch.rows, source.name, file)
-    return signals.cleaned_entries(batch.rows, source.name, source.path.name.split(".")[0])
+    return signals.cleaned_entries(batch.rows, source.name, source.stem)
 
 
 def merge_songs(plan: Plan, progress: Progress) -> None:

@@ -62,14 +62,14 @@ def find_tastes(plan: Plan, warehouse: store.Warehouse, vectors: SingleMatrix) -
 
 def yesterday(plan: Plan) -> Yesterday:
     """Read the tastes of the build that is served; none before the first, or of an older kind."""
-    schema = {name: contracts.SONGS[name].dtype for name in MEMBERS}
     served = last_build(plan.home)
     manifest = read_manifest(served) if served else None
     if served is None or manifest is None or contracts.TASTES.name not in manifest.counts:
-        return Yesterday(pl.DataFrame(schema=schema), {}, same=False)
+        none = pl.DataFrame(schema={name: contracts.SONGS[name].dtype for name in MEMBERS})
+        return Yesterday(none, {}, same=False)
     file = served / export.FILE
     return Yesterday(
-        pl.DataFrame(export.rows(file, contracts.SONGS, MEMBERS), schema=schema, orient="row"),
+        export.frame(file, contracts.SONGS, MEMBERS),
         dict(export.rows(file, contracts.TASTES, LABELS)),
         same=manifest.build_id == plan.build_id,
     )

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-import polars as pl
 from sklearn.base import BaseEstimator, clone
 
 from flows import evaluating, recommending, stages
@@ -29,7 +28,7 @@ from models.queries import Catalogue, Entries, Queries, drawn_queries, leaked
 from models.songs import Songs
 from transforms import evaluation as laid_out
 from transforms.features import Indices
-from warehouse import contracts, store
+from warehouse import store
 from warehouse.errors import InputError
 
 VALIDATION = 0.1
@@ -119,18 +118,17 @@ def case(settings: Settings, songs: int, learn: bool, progress: Progress) -> Cas
             stages.ingest(plan, progress)
         with store.opened(plan.home.pending_warehouse) as warehouse:
             told = recommending.known(warehouse)
-            rows = warehouse.frame(contracts.SONGS, evaluating.WANTED)
-    return _case(told, rows, songs, learn)
+    return _case(told, songs, learn)
 
 
-def _case(told: recommending.Known, rows: pl.DataFrame, most: int, learn: bool) -> Case:
+def _case(told: recommending.Known, most: int, learn: bool) -> Case:
     judging = np.isin(told.playlists, _validation(told.playlists[~told.held_out]))
     learning = ~told.held_out & ~judging
     sample = _sample(told, judging, learning, most)
     place = np.full(len(told.songs), -1)
     place[sample] = np.arange(len(sample))
     few, number = _part(told.songs, sample)
-    catalogue = Catalogue(few.families, *laid_out.credits(rows[sample]))
+    catalogue = Catalogue(few.families, *laid_out.credits(told.rows[sample]))
     playlists, (song, family, artist) = told.playlists, told.entries.T
     asked, learnt = judging & (song >= 0), learning & (place[song] >= 0) & (song >= 0)
     training = Entries(playlists[learnt], place[song[learnt]])
@@ -141,7 +139,7 @@ def _case(told: recommending.Known, rows: pl.DataFrame, most: int, learn: bool) 
     if not len(queries.songs):
         raise InputError("The playlists are too few or too short to judge by. Give more of them.")
     listening = Listening(playlists[learning], family[learning], artist[learning])
-    popularity = laid_out.popularity(rows)
+    popularity = laid_out.popularity(told.rows)
     heard = ranking.listened_to(popularity, told.songs.families, listening if learn else None)
     families = np.where(listening.families < 0, -1, number[listening.families])
     again = replace(listening, families=families)

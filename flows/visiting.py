@@ -241,9 +241,8 @@ def given(build: Path, text: str, name: str) -> Given:
         raise InputError(f"{name}: expected at most {MOST_RATINGS:,} ratings.")
     clean = signals.cleaned_ratings(_rows(header, records, name), name, 0)
     wanted = ("song_id", "title", "artist", "popularity")
-    songs = export.rows(build / export.FILE, contracts.SONGS, wanted)
-    schema = {column: contracts.SONGS[column].dtype for column in wanted}
-    found = matching.matched(clean.readings, pl.DataFrame(songs, schema=schema, orient="row"))
+    songs = export.frame(build / export.FILE, contracts.SONGS, wanted)
+    found = matching.matched(clean.readings, songs)
     lost = found.filter(pl.col("song_id").is_null())
     called = pl.coalesce("track_id", pl.format("{} - {}", "artist", "title"))
     unread = [f"rating {line}: {reason}" for line, reason, _ in clean.rejected.iter_rows()]

@@ -5,7 +5,7 @@ listened to, and taken in that order, leaving out the song's own family, a secon
 family, what would be too many songs by one artist, and songs that stand in enough lists already.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -283,26 +283,30 @@ class _Shelf:
 
 
 def allowed(
-    candidates: IndexMatrix, own_family: int, families: IndexMatrix, artists: IndexMatrix, k: int
+    candidates: IndexMatrix,
+    taken: Collection[int],
+    families: IndexMatrix,
+    artists: IndexMatrix,
+    k: int,
 ) -> IndexMatrix:
     """Return the places of the first ``k`` candidates that one list may hold.
 
     Args:
         candidates: shape ``(depth,)``, nearest first.
-        own_family: the family that the list may not hold.
+        taken: the families that the list may not hold.
         families: family of every song, a number from 0 up.
         artists: artist of every song, a number from 0 up.
         k: places to fill; fewer are returned where the candidates do not suffice.
     """
-    taken = {own_family}
+    held = set(taken)
     by: list[int] = []
     chosen: list[int] = []
     for place, song in enumerate(candidates.tolist()):
         if len(chosen) == k:
             break
-        if families[song] not in taken and by.count(artists[song]) < ARTIST_CAP:
+        if families[song] not in held and by.count(artists[song]) < ARTIST_CAP:
             chosen.append(place)
-            taken.add(families[song])
+            held.add(families[song])
             by.append(artists[song])
     return np.array(chosen, dtype=np.int64)
 
@@ -333,6 +337,6 @@ def continued(
         wanted = np.hstack([lists, np.take_along_axis(found.near, found.order, axis=1)])
         for place, row in enumerate(rows):
             others = wanted[place][wanted[place] >= 0]
-            chosen = allowed(others, rules.families[row], rules.families, rules.artists, depth)
+            chosen = allowed(others, {rules.families[row]}, rules.families, rules.artists, depth)
             deep[place, : len(chosen)] = others[chosen]
     return deep

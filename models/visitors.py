@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.factorisation import HIGHEST, LOWEST, Factors, FloatMatrix, IndexMatrix
-from models.ranking import ARTIST_CAP
+from models.ranking import allowed
 from models.ratings import ASKED_AMONG, contributions, folded_in, worth_asking
 
 DEPTH = 200  # songs that are ordered for one list, about
@@ -144,9 +144,9 @@ def highest(
 ) -> tuple[IndexMatrix, FloatMatrix]:
     """Return the ``k`` songs that a person would rate highest, of those not rated yet.
 
-    Never a song that was rated, nor another version of it, nor two versions of one song, nor more
-    than ``ARTIST_CAP`` by one artist. Equal songs score equal to the last bit, which a matrix
-    product would not promise; ties go by number.
+    Never a song that was rated, nor another version of it, nor two versions of one song,
+    nor more than ``ranking.ARTIST_CAP`` by one artist. Equal songs score equal to the last bit,
+    which a matrix product would not promise; ties go by number.
 
     Returns:
         Songs and scores, highest first; fewer where the rules leave fewer. Scores are predicted
@@ -161,21 +161,7 @@ def highest(
         limit = sample[-place] if place <= len(sample) else -np.inf
         best = np.flatnonzero(scores >= limit)
         best = best[np.argsort(-scores[best], kind="stable")]
-        listed = _allowed(shelf, best, taken, k)
+        listed = best[allowed(best, taken, shelf.families, shelf.artists, k)]
         if len(listed) == k or len(best) == len(scores):
             return listed, scores[listed]
         place *= DEEPER
-
-
-def _allowed(shelf: Shelf, best: IndexMatrix, taken: set[int], k: int) -> IndexMatrix:
-    """Return the first ``k`` songs that one list may hold beside families that are taken."""
-    families, by, listed = set(taken), list[int](), list[int]()
-    for song in best.tolist():
-        family, artist = int(shelf.families[song]), int(shelf.artists[song])
-        if family not in families and by.count(artist) < ARTIST_CAP:
-            listed.append(song)
-            families.add(family)
-            by.append(artist)
-        if len(listed) == k:
-            break
-    return np.array(listed, dtype=np.int64)

@@ -29,6 +29,7 @@ COMMANDS = (
     "evaluate",
     "tune",
     "similar",
+    "search",
     "mix",
     "rate",
     "demo",

@@ -349,9 +349,9 @@ def test_every_song_is_reported_as_done_once():
 
 def test_candidates_are_picked_as_they_are_ordered():
     families, artists = np.array([0, 1, 1, 2, 3, 4]), np.array([0, 1, 1, 1, 1, 2])
-    assert allowed(np.arange(6), 0, families, artists, 4).tolist() == [1, 3, 5]
-    assert allowed(np.arange(6)[::-1], 4, families, artists, 4).tolist() == [1, 2, 5]
-    assert allowed(np.arange(6), 9, families, artists, 2).tolist() == [0, 1]
+    assert allowed(np.arange(6), {0}, families, artists, 4).tolist() == [1, 3, 5]
+    assert allowed(np.arange(6)[::-1], {4}, families, artists, 4).tolist() == [1, 2, 5]
+    assert allowed(np.arange(6), {9}, families, artists, 2).tolist() == [0, 1]
 
 
 # ---- how much songs are listened to

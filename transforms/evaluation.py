@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from transforms.families import folded
-from transforms.features import Indices, numbered
+from transforms.features import Indices, numbered, numbers
 from warehouse.contracts import EVALUATION
 
 Row = tuple[str, str, str, float, float | None, float | None, int]
@@ -58,12 +58,6 @@ def audio(songs: pl.DataFrame) -> NDArray[np.float64]:
 def popularity(songs: pl.DataFrame) -> NDArray[np.float64]:
     """Return shape ``(n_songs,)``, NaN where unknown."""
     return numbers(songs, ("popularity",))[:, 0]
-
-
-def numbers(songs: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Return the named columns, shape ``(n_songs, len(names))``, NaN where unknown."""
-    wanted = songs.select(pl.col(name).cast(pl.Float64).fill_null(np.nan) for name in names)
-    return wanted.to_numpy(order="c")
 
 
 def albums(songs: pl.DataFrame) -> Indices:

@@ -19,8 +19,13 @@ Indices = NDArray[np.int64]
 
 def measurements(songs: pl.DataFrame) -> NDArray[np.float64]:
     """Return shape ``(n_songs, len(COMPARED))`` in the rows' order; what is unknown is NaN."""
-    numbers = songs.select(pl.col(name).cast(pl.Float64).fill_null(np.nan) for name in COMPARED)
-    return numbers.to_numpy(order="c")
+    return numbers(songs, COMPARED)
+
+
+def numbers(songs: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return the named columns, shape ``(n_songs, len(names))``, NaN where unknown."""
+    wanted = songs.select(pl.col(name).cast(pl.Float64).fill_null(np.nan) for name in names)
+    return wanted.to_numpy(order="c")
 
 
 def numbered(values: pl.Series) -> Indices:

@@ -96,6 +96,12 @@ def rows(database: Path, table: Table, columns: tuple[str, ...] = ()) -> list[tu
         return reader.execute(f"select {wanted} from {quoted(table.name)}").fetchall()
 
 
+def frame(database: Path, table: Table, columns: tuple[str, ...] = ()) -> pl.DataFrame:
+    """Return a table of a published file, or some of its columns, with the contract's types."""
+    schema = {name: table[name].dtype for name in columns or table.schema}
+    return pl.DataFrame(rows(database, table, columns), schema=schema, orient="row")
+
+
 def _insert(database: sqlite3.Connection, table: Table, frame: pl.DataFrame) -> None:
     slots = ", ".join("?" * len(table.columns))
     database.executemany(f"insert into {quoted(table.name)} values ({slots})", frame.iter_rows())

@@ -65,6 +65,11 @@ class Source:
     header: Header
     kind: Kind
 
+    @property
+    def stem(self) -> str:
+        """The file's name without its endings: what a playlist is called that is the whole file."""
+        return self.path.name.split(".")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -183,7 +183,7 @@ def starved(home, limit, *words):
 
 @pytest.mark.parametrize(
     ("limit", "stage"),
-    [(200_000, "the demo catalogue"), (1_700_000, "gathered"), (4_500_000, "written")],
+    [(200_000, "the demo catalogue"), (1_700_000, "gathered"), (4_500_000, "encoded")],
 )
 def test_a_full_disk_gives_one_message_and_changes_nothing_published(
     demo, snapshot, tmp_path, limit, stage
