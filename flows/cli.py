@@ -264,7 +264,8 @@ def similar(
 
     With --json and neither SONG nor --features, the features are read from stdin.
     """
-    from flows import similar as lookup
+    from flows.answers import similar as lookup
+    from flows.answers.published import Published
     from warehouse import release
 
     with _told():
@@ -273,7 +274,9 @@ def similar(
         if song is not None and features is not None:
             raise InputError("Give a song or --features, not both.")
         if song is not None:
-            label, matches = lookup.recommended(folder, song, neighbours and chosen.neighbours)
+            label, matches = lookup.recommended(
+                Published(folder), song, neighbours and chosen.neighbours
+            )
         else:
             given = _features("-" if features is None and as_json else features)
             label = str(given.get("title") or "the song given")
@@ -378,7 +381,7 @@ def rate(
     You are asked about five songs and told three; Enter passes a song over that you do not know, m
     asks about five others. Nothing is kept.
     """
-    from flows import visiting
+    from flows.answers import rate as visiting
     from warehouse import release
 
     with _told():
@@ -462,7 +465,7 @@ def mix(
     FILE holds links, URIs or ids of Spotify, lines "artist - title", a CSV such as Exportify's,
     or Spotify's YourLibrary.json.
     """
-    from flows import mix as mixes
+    from flows.answers import mix as mixes
     from warehouse import release
     from warehouse.playlists import WRITERS
 

@@ -9,11 +9,11 @@ from typing import Any
 import uvicorn
 from datasette.app import Datasette
 
+from flows import api
+from flows.answers.published import Published
 from warehouse.contracts import RECOMMENDATIONS, RECOMMENDED_SONGS
 from warehouse.ddl import quoted
 from warehouse.describe import DATABASE
-from warehouse.errors import NothingPublished
-from warehouse.export import FILE
 
 CONFIGURATION = Path(__file__).parent.parent / "datasette"
 
@@ -36,9 +36,8 @@ def site(
     Raises:
         NothingPublished: the folder holds no ``segue.db``.
     """
-    file = build.resolve() / FILE
-    if not file.is_file():
-        raise NothingPublished(f"{file} does not exist: run `segue build` first")
+    published = Published(build)
+    file = published.file
     settings = json.loads((CONFIGURATION / "settings.json").read_text(encoding="utf-8"))
     switches = {
         "default_allow_sql": allow_sql,
@@ -52,6 +51,7 @@ def site(
         inspect_data={DATABASE: inspected(file)},
     )
     tell_rows_of_view(opened)
+    opened.api = api.app(published)  # what the pages are made of; see plugins/pages.py
     return opened
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 from typer.testing import CliRunner
 
-from flows import mix as mixes
+from flows.answers import mix as mixes
 from flows.cli import app
 from flows.refresh import directly
 from flows.settings import settings

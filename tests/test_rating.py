@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from flows import rating, visiting
+from flows import rating
+from flows.answers import rate as visiting
 from flows.cli import app
 from flows.refresh import directly
 from flows.settings import settings

@@ -18,10 +18,11 @@ import polars as pl
 import pytest
 
 from flows import summary
+from flows.answers.published import Published
+from flows.answers.similar import recommended
 from flows.refresh import directly
 from flows.serve import site
 from flows.settings import settings
-from flows.similar import recommended
 from models import encoder, ranking
 from transforms.families import folded
 from warehouse import store
@@ -681,7 +682,7 @@ def test_a_home_that_was_moved_still_serves_and_builds(build, golden, snapshot, 
     (tmp_path / "here").rename(tmp_path / "there")
     folder = published(Home(tmp_path / "there"))
     assert asyncio.run(_page(folder, "/segue/songs/folk1")).status_code == 200
-    assert recommended(folder, "Wren")[0] == "Wren - Ada Bell (1973)"
+    assert recommended(Published(folder), "Wren")[0] == "Wren - Ada Bell (1973)"
     before = snapshot(tmp_path / "there")
     build(tmp_path / "there", golden / "tracks.csv", neighbours=3)
     assert snapshot(tmp_path / "there") == before

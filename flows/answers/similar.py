@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from flows.answers.published import Published, Unknown
 from models import encoder, neighbours, ranking
 from transforms import families, features
 from warehouse import contracts, export
-from warehouse.describe import query
 from warehouse.errors import InputError
 from warehouse.manifest import load_model
 
@@ -34,21 +33,21 @@ class Match:
     reason: str | None
 
 
-def recommended(build: Path, song: str, k: int | None = None) -> tuple[str, list[Match]]:
+def recommended(build: Published, song: str, k: int | None = None) -> tuple[str, list[Match]]:
     """Return the label of a song of the catalogue and its published recommendations.
 
     Args:
-        build: folder of a published build.
+        build: a published build.
         song: a ``song_id``, or a title that belongs to one song.
         k: how many to return; all of them unless told.
 
     Raises:
-        InputError: no song, or several, answer to it, or the build holds fewer than ``k``.
+        Unknown: no song answers to it.
+        InputError: several do, or the build holds fewer than ``k``.
     """
-    with closing(export.opened(build / export.FILE)) as database:
-        song_id, label = _named(database, song)
-        rows = database.execute(query("song_recommendations"), {"song_id": song_id}).fetchall()
-    matches = [Match(*row[4:9], *row[11:]) for row in rows if row[4] is not None]
+    song_id, label = _named(build.database, song)
+    rows = build.rows("song_recommendations", song_id=song_id)
+    matches = [Match(**{name: row[name] for name in Match.__slots__}) for row in rows]
     if k is not None and k > len(matches):
         raise InputError(
             f"The build holds {len(matches)} recommendations for {label}, not {k}. "
@@ -63,7 +62,7 @@ def _named(database: sqlite3.Connection, song: str) -> tuple[str, str]:
     if len(found) == 1:
         return found[0][0], found[0][1]
     if not found:
-        raise InputError(f"No song has the id or the title {song!r}. Look it up: segue serve.")
+        raise Unknown(f"No song has the id or the title {song!r}. Look it up: segue search.")
     shown = "\n".join(f"  {song_id}  {label}" for song_id, label in found[:KNOWN_TITLES])
     more = f"\n  and {len(found) - KNOWN_TITLES} more" if len(found) > KNOWN_TITLES else ""
     raise InputError(f"{len(found)} songs are called {song!r}. Give the id of one:\n{shown}{more}")

@@ -1,0 +1,111 @@
+"""The pages of the site: each is an answer of the HTTP interface, laid out by a template.
+
+``flows.serve`` hands the interface to Datasette as ``datasette.api``. A request comes in, the
+interface is asked at the address beside the page's, and its JSON goes into the template as
+``answer``. What the interface refuses becomes a page that helps on.
+"""
+
+# mypy: disable-error-code="untyped-decorator"
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from datasette.app import Datasette
+from datasette.hookspecs import hookimpl
+from datasette.utils import tilde_decode
+from datasette.utils.asgi import Request, Response
+
+from warehouse.describe import DATABASE
+
+PREFIX = "/api/v1"
+OF_SONG = ("song_id", "title", "artist", "year")
+OF_RECOMMENDED = ("rank", *OF_SONG, "distance", "similarity", "reason")
+Message = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: the address that it has, what it asks of the interface, and its template.
+
+    Args:
+        address: a regular expression; its groups are tilde-encoded.
+        asks: below ``PREFIX``, the groups of the address in braces.
+        template: of ``datasette/templates``.
+    """
+
+    address: str
+    asks: str
+    template: str
+
+
+PAGES = (
+    Page(r"^/$", "/catalogue", "index.html"),
+    Page(rf"^/{DATABASE}/songs/(?P<song_id>[^/.%]+)$", "/songs/{song_id}", "song.html"),
+)
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Callable[..., Any]]]:
+    """Take the addresses of the pages and of the interface; all others stay Datasette's."""
+    return [
+        (rf"^{PREFIX}/", interface),
+        (rf"^/{DATABASE}/songs/(?P<song_id>[^/.%]+)/recommendations\.json$", promised),
+        *((page.address, shown(page)) for page in PAGES),
+    ]
+
+
+async def interface(
+    datasette: Datasette,
+    scope: Message,
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+) -> None:
+    """Let the interface answer."""
+    await datasette.api(scope, receive, send)
+
+
+def shown(page: Page) -> Callable[[Datasette, Request], Awaitable[Response]]:
+    """Return what answers requests for a page."""
+
+    async def answer(datasette: Datasette, request: Request) -> Response:
+        address = asked_at(page.asks, request)
+        status, found = await told(datasette, address)
+        template = page.template if status == 200 else "problem.html"
+        context = {"answer": found, "json_url": datasette.urls.path(address)}
+        text = await datasette.render_template(template, context, request, view_name="page")
+        return Response.html(text, status=status)
+
+    return answer
+
+
+async def promised(datasette: Datasette, request: Request) -> Response:
+    """Return the song and its list in the form that ``docs/data-dictionary.md`` promises."""
+    status, found = await told(datasette, asked_at("/songs/{song_id}", request))
+    if status != 200:
+        missing = {"ok": False, "error": "No song has this song_id", "status": 404}
+        return Response.json(missing, status=404)
+    song = {name: found["song"][name] for name in OF_SONG}
+    song["recommendations"] = [
+        {name: other[name] for name in OF_RECOMMENDED} for other in found["recommendations"]
+    ]
+    body = json.dumps(song, ensure_ascii=False, separators=(",", ":"))
+    return Response(body, content_type="application/json; charset=utf-8")
+
+
+def asked_at(asks: str, request: Request) -> str:
+    """Return the address of the interface that a request for a page leads to."""
+    named = {key: quote(tilde_decode(v), safe="") for key, v in request.url_vars.items()}
+    path = PREFIX + asks.format(**named)
+    return path + ("?" + request.query_string if request.query_string else "")
+
+
+async def told(datasette: Datasette, address: str, **sent: Any) -> tuple[int, Any]:
+    """Return status and JSON of what the interface answers; with ``json=`` it is sent by POST."""
+    transport = httpx.ASGITransport(datasette.api)
+    async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
+        asked = await client.request("POST" if sent else "GET", address, **sent)
+    return asked.status_code, json.loads(asked.content)

@@ -1,0 +1,54 @@
+"""One published build, opened once to answer everybody: a folder comes in, rows go out."""
+
+import sqlite3
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from warehouse import export
+from warehouse.describe import query
+from warehouse.errors import InputError, NothingPublished
+from warehouse.manifest import Manifest, read_manifest
+
+Row = dict[str, Any]
+
+
+class Unknown(InputError):
+    """Nothing in the build answers to the name that was given."""
+
+
+class Published:
+    """A build that threads may share; it is only read.
+
+    Args:
+        folder: of a published build, or a link to it; a link that moves later changes nothing.
+
+    Raises:
+        NothingPublished: the folder holds no ``segue.db``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.file = self.folder / export.FILE
+        if not self.file.is_file():
+            raise NothingPublished(f"{self.file} does not exist: run `segue build` first")
+        self._own = threading.local()
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the build is."""
+        return read_manifest(self.folder)
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """This thread's connection to the file."""
+        found: sqlite3.Connection | None = getattr(self._own, "database", None)
+        if found is None:
+            found = self._own.database = export.opened(self.file)
+            found.row_factory = sqlite3.Row
+        return found
+
+    def rows(self, name: str, **parameters: object) -> list[Row]:
+        """Return the rows of ``warehouse/sql/queries/<name>.sql``, by the names of its columns."""
+        return [dict(row) for row in self.database.execute(query(name), parameters)]
