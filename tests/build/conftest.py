@@ -1,8 +1,7 @@
 """Real builds in temporary homes, and ways to look into them."""
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,6 @@ from warehouse.manifest import sha256
 from warehouse.release import Home, published
 
 Build = Callable[..., Path]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_settings_of_ones_own() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.upper().startswith("SEGUE_")]:
-            patch.delenv(name)
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +40,6 @@ def signals(golden: Path) -> dict[str, Any]:
         "playlists": [golden / "playlists.csv"],
         "max_rejected_share": 0.2,
     }
-
-
-@pytest.fixture(scope="session")
-def demo(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the published folder of the demo catalogue; nobody may write in it."""
-    return build(tmp_path_factory.mktemp("demo") / "var")
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,21 @@
 
 import asyncio
 import json
+import shutil
+import signal
+import socket
 import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from flows.serve import site
 from warehouse import ddl
@@ -228,3 +237,87 @@ def reader(build: Path) -> Reader:
 @pytest.fixture(scope="session")
 def open_reader(build: Path) -> Reader:
     return Reader(build, allow_sql=True, allow_download=True, suggest_facets=True)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+SERVE = "import sys; from pathlib import Path; from flows.serve import serve; " \
+    "serve(Path(sys.argv[1]), port=int(sys.argv[2]))"  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_open(port: int, process: subprocess.Popen[str], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[0]
+        with socket.socket() as caller:
+            if caller.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(port)
+
+
+@contextmanager
+def running(build: Path) -> Iterator[str]:
+    """Serve a build on a free port of this machine until the block ends."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(build), str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait_until_open(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def address(build: Path) -> Iterator[str]:
+    """Return the address of a server that shows the invented songs."""
+    with running(build) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def demo_address(demo: Path) -> Iterator[str]:
+    """Return the address of a server that shows the demo catalogue."""
+    with running(demo) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")  # its event loop stands in the way of Reader while it is open
+def browser() -> Iterator[Browser]:
+    """Return a headless Chromium; skips where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def page_of(
+    browser: Browser, width: int, scheme: str = "light", script: bool = True
+) -> Iterator[Page]:
+    """Open a page that keeps what its console says in ``complaints``."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=script
+    )
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: page.complaints.append("dialog"))
+    yield page
+    context.close()
