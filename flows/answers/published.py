@@ -2,9 +2,10 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from warehouse import export
 from warehouse.describe import query
@@ -12,6 +13,7 @@ from warehouse.errors import InputError, NothingPublished
 from warehouse.manifest import Manifest, read_manifest
 
 Row = dict[str, Any]
+Made = TypeVar("Made")
 
 
 class Unknown(InputError):
@@ -34,6 +36,23 @@ class Published:
         if not self.file.is_file():
             raise NothingPublished(f"{self.file} does not exist: run `segue build` first")
         self._own = threading.local()
+        self._made: dict[Callable[[Published], Any], Any] = {}
+        self._making = threading.RLock()
+
+    def once(self, make: Callable[["Published"], Made]) -> Made:
+        """Return what ``make`` returns for this build; it is called once, whoever asks.
+
+        For what is slow to read or to count, such as vectors, and the same for all.
+
+        Args:
+            make: a function of a module: its result is found again by it.
+        """
+        if make not in self._made:
+            with self._making:
+                if make not in self._made:
+                    self._made[make] = make(self)
+        made: Made = self._made[make]
+        return made
 
     @cached_property
     def manifest(self) -> Manifest:
