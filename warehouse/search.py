@@ -20,6 +20,7 @@ from warehouse.search_text import LONGEST, PAD, WORD, base, folded, grams, padde
 
 Numbers = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]
+Marks = npt.NDArray[np.bool_]
 
 NEAREST = 300  # spellings with the most grams in common with the query
 POPULAR = 150  # of the spellings that hold every gram
@@ -49,15 +50,21 @@ order by spelt.spelling
 BY_WORDS = """
 select
     songs.song_id, songs.family_id, songs.popularity, songs.title, songs.artists
-from (
-    select rowid as song, bm25(songs_fts, 2.0, 1.0) as badness
-    from songs_fts
-    where songs_fts match ?
-    order by badness, song
-    limit ?
-) as matches
-join songs on songs.rowid = matches.song
-order by matches.badness, songs.popularity desc, songs.song_id
+from json_each(?) as matches
+join songs on songs.rowid = matches.value ->> 0
+order by matches.value ->> 1, songs.popularity desc, songs.song_id
+"""
+MATCHES = """
+select rowid as song, bm25(songs_fts, 2.0, 1.0) as badness
+from songs_fts
+where songs_fts match ?
+order by badness, song
+limit ?
+"""
+TRAITS = """
+select songs.rowid, families.rowid, songs.year, songs.explicit
+from songs
+join families on families.family_id = songs.family_id
 """
 HOLDERS = "select width, gaps from songs_fts_grams where gram in (select value from json_each(?))"
 COUNTS = "select term, doc from songs_fts_words where term in (select value from json_each(?))"
@@ -107,17 +114,86 @@ class Arrays:
         self.directions = arrays.get("directions", empty)
 
 
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The songs that may be found, where not all may.
+
+    Args:
+        songs: shape ``(n_rows,)``, by rowid.
+        spellings: shape ``(n_spellings,)``: those of families that have one of the songs.
+    """
+
+    songs: Marks
+    spellings: Marks
+
+
+class Traits:
+    """What searches can be narrowed by, read whole; threads may share it.
+
+    Args:
+        connection: to the published file; only used while the object is made.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        rows = connection.execute(TRAITS).fetchall()
+        size = 1 + max((row[0] for row in rows), default=0)
+        self.families, self.years, self.explicit = np.full((3, size), -1, dtype=np.int64)
+        if rows:
+            song, family, year, explicit = zip(*rows, strict=True)
+            self.families[[song]] = family
+            self.years[[song]] = [-1 if value is None else value for value in year]
+            self.explicit[[song]] = [-1 if value is None else value for value in explicit]
+        spelt = connection.execute("select song from songs_fts_spellings order by spelling")
+        self.spelt = np.array([song for (song,) in spelt], dtype=np.int64)
+
+    def only(
+        self,
+        years: tuple[int | None, int | None] = (None, None),
+        explicit: bool | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> Only:
+        """Return the songs that have all of these traits; what is unknown has none.
+
+        Args:
+            years: the first and the last, none where there is no bound.
+            explicit: marked so, or marked not so; none for any.
+            rows: rowids to choose from; none for all.
+        """
+        first, last = years
+        songs = self.families >= 0
+        if first is not None or last is not None:
+            songs &= (self.years >= max(first or 0, 0)) & (self.years >= 0)
+        if last is not None:
+            songs &= self.years <= last
+        if explicit is not None:
+            songs &= self.explicit == int(explicit)
+        if rows is not None:
+            chosen = np.zeros_like(songs)
+            chosen[list(rows)] = True
+            songs &= chosen
+        families = np.zeros(1 + int(self.families.max(initial=0)), dtype=np.bool_)
+        families[self.families[songs]] = True
+        return Only(songs, families[self.families[self.spelt]])
+
+
 class SearchIndex:
     """The search tables of one published file, through one connection.
 
     Args:
         connection: to the file; it is only read.
         arrays: of the same file, to share them between connections.
+        only: the songs to look among; all of them where it is not given.
     """
 
-    def __init__(self, connection: sqlite3.Connection, arrays: Arrays | None = None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        arrays: Arrays | None = None,
+        only: Only | None = None,
+    ) -> None:
         self.connection = connection
         self.arrays = arrays or Arrays(connection)
+        self.only = only
 
     def found(self, text: str) -> Found:
         """Return the songs that ``text`` may mean; of a long text its first signs count."""
@@ -164,6 +240,8 @@ class SearchIndex:
             weight = math.log1p(self.arrays.size / len(holders))
             share[holders] += weight
             whole += weight
+        if self.only is not None:
+            share *= self.only.spellings
         whole += (len(wanted) - len(rows)) * math.log1p(self.arrays.size)
         return share / np.float32(whole)
 
@@ -187,7 +265,11 @@ class SearchIndex:
         if not counts or not 0 < min(counts.values()) <= COMMON:
             return []
         query = " ".join(f'"{word}"' for word in counts)
-        rows = self.connection.execute(BY_WORDS, (query, WORDED))
+        most = WORDED if self.only is None else COMMON
+        matches = self.connection.execute(MATCHES, (query, most)).fetchall()
+        if self.only is not None:
+            matches = [match for match in matches if self.only.songs[match[0]]][:WORDED]
+        rows = self.connection.execute(BY_WORDS, [json.dumps(matches)])
         return [
             Song(
                 song,
@@ -213,6 +295,8 @@ class SearchIndex:
         vectors = meanings.embedded(words) - self.arrays.centre
         wanted = (meanings.weights(shares)[:, None] * vectors).sum(axis=0) @ self.arrays.directions
         close = self.arrays.titles @ (wanted / max(float(np.linalg.norm(wanted)), 1e-9))
+        if self.only is not None:
+            close *= self.only.spellings[self.arrays.spellings]
         near = np.flatnonzero(close >= CLOSE)
         near = near[np.argsort(-close[near], kind="stable")][: 3 * MEANT]
         closeness = dict(zip(self.arrays.spellings[near].tolist(), close[near], strict=True))
