@@ -15,12 +15,14 @@ from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Phrase = tuple[NDArray[np.bool_], Floats, pl.Series]  # may it be said, its weight, the words
 
 SAMPLED_PAIRS = 20_000
 CLOSE = 0.2
 NAMED_FEATURES = 3
 YEARS_APART = 2
 PHRASES = 4
+NAMED = ("playlists", "artists", "genre", "era", "harmony")
 TOGETHER = 2
 MUCH_NEARER = 0.5
 PAIRS_AT_ONCE = 10_000
@@ -146,21 +148,43 @@ class Reasons:
             other: as in ``nearer``.
             nearer: what ``nearer`` returns for the same pairs.
         """
-        none = np.zeros(len(song))
-        by = {name: nearer.get(name, none) for name in ("playlists", "artists", "genre", "era")}
-        sound = [nearer.get(name, none) for name in ("mood", "sound", "rhythm")]
-        playlists, together = self._playlists(song, other, by["playlists"])
         close, least = self._features(song, other)
-        phrases = [
-            (by["playlists"] > 0, by["playlists"], playlists),
-            ((by["artists"] > 0) & ~together, by["artists"], self._artists(song, other)),
-            (by["genre"] > 0, by["genre"], self._shared_genres(song, other)),
-            (by["era"] > 0, by["era"], _years(self._facts.songs, song, other)),
-            (np.full(len(song), fill_value=True), np.sum(sound, axis=0), close),
-            (nearer.get("harmony", none) > 0, nearer.get("harmony", none), self._key(song, other)),
-        ]
-        reason = _in_order(phrases)
+        reason = _in_order(list(self._phrases(song, other, nearer, close).values()))
         return pl.select(pl.when(reason == "").then(least).otherwise(reason)).to_series()
+
+    def by_block(
+        self, song: Indices, other: Indices, nearer: Mapping[str, Floats]
+    ) -> dict[str, pl.Series]:
+        """Return what is true of the pairs in each block, null where nothing may be said.
+
+        Args:
+            song: as in ``nearer``.
+            other: as in ``nearer``.
+            nearer: what ``nearer`` returns for the same pairs.
+        """
+        phrases = self._phrases(song, other, nearer, self._features(song, other)[0])
+        return {
+            block: pl.select(pl.when(pl.lit(may)).then(words)).to_series()
+            for block, (may, _, words) in phrases.items()
+        }
+
+    def _phrases(
+        self, song: Indices, other: Indices, nearer: Mapping[str, Floats], close: pl.Series
+    ) -> dict[str, Phrase]:
+        """Return what can be said of the pairs, by the block that it speaks of."""
+        none = np.zeros(len(song))
+        of = {name: nearer.get(name, none) for name in NAMED}
+        playlists, together = self._playlists(song, other, of["playlists"])
+        artists = (of["artists"] > 0) & ~together
+        sound = np.sum([nearer.get(name, none) for name in ("mood", "sound", "rhythm")], axis=0)
+        return {
+            "playlists": (of["playlists"] > 0, of["playlists"], playlists),
+            "artists": (artists, of["artists"], self._artists(song, other)),
+            "genre": (of["genre"] > 0, of["genre"], self._shared_genres(song, other)),
+            "era": (of["era"] > 0, of["era"], _years(self._facts.songs, song, other)),
+            "sound": (np.full(len(song), fill_value=True), sound, close),
+            "harmony": (of["harmony"] > 0, of["harmony"], self._key(song, other)),
+        }
 
     def _playlists(
         self, song: Indices, other: Indices, nearer: Floats
@@ -247,7 +271,7 @@ class Reasons:
         ).to_series()
 
 
-def _in_order(phrases: Sequence[tuple[NDArray[np.bool_], Floats, pl.Series]]) -> pl.Series:
+def _in_order(phrases: Sequence[Phrase]) -> pl.Series:
     """Join the phrases of each pair, those with the most weight first.
 
     Args:
