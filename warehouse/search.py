@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ order by badness, song
 limit ?
 """
 TRAITS = """
-select songs.rowid, families.rowid, songs.year, songs.explicit
+select songs.rowid, families.rowid, coalesce(songs.year, -1), coalesce(songs.explicit, -1)
 from songs
 join families on families.family_id = songs.family_id
 """
@@ -135,22 +136,20 @@ class Traits:
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        rows = connection.execute(TRAITS).fetchall()
-        size = 1 + max((row[0] for row in rows), default=0)
-        self.families, self.years, self.explicit = np.full((3, size), -1, dtype=np.int64)
-        if rows:
-            song, family, year, explicit = zip(*rows, strict=True)
-            self.families[[song]] = family
-            self.years[[song]] = [-1 if value is None else value for value in year]
-            self.explicit[[song]] = [-1 if value is None else value for value in explicit]
+        flat = chain.from_iterable(connection.execute(TRAITS))
+        rows = np.fromiter(flat, dtype=np.int64).reshape(-1, 4)
+        self.families, self.years, self.explicit = np.full(
+            (3, 1 + int(rows[:, 0].max(initial=0))), -1, dtype=np.int64
+        )
+        self.families[rows[:, 0]], self.years[rows[:, 0]], self.explicit[rows[:, 0]] = rows.T[1:]
         spelt = connection.execute("select song from songs_fts_spellings order by spelling")
-        self.spelt = np.array([song for (song,) in spelt], dtype=np.int64)
+        self.spelt = np.fromiter(chain.from_iterable(spelt), dtype=np.int64)
 
     def only(
         self,
         years: tuple[int | None, int | None] = (None, None),
         explicit: bool | None = None,
-        rows: Sequence[int] | None = None,
+        rows: Numbers | None = None,
     ) -> Only:
         """Return the songs that have all of these traits; what is unknown has none.
 
@@ -161,15 +160,15 @@ class Traits:
         """
         first, last = years
         songs = self.families >= 0
-        if first is not None or last is not None:
-            songs &= (self.years >= max(first or 0, 0)) & (self.years >= 0)
+        if first is not None:
+            songs &= self.years >= first
         if last is not None:
-            songs &= self.years <= last
+            songs &= (self.years >= 0) & (self.years <= last)
         if explicit is not None:
             songs &= self.explicit == int(explicit)
         if rows is not None:
             chosen = np.zeros_like(songs)
-            chosen[list(rows)] = True
+            chosen[rows] = True
             songs &= chosen
         families = np.zeros(1 + int(self.families.max(initial=0)), dtype=np.bool_)
         families[self.families[songs]] = True
@@ -266,7 +265,7 @@ class SearchIndex:
             return []
         query = " ".join(f'"{word}"' for word in counts)
         most = WORDED if self.only is None else COMMON
-        matches = self.connection.execute(MATCHES, (query, most)).fetchall()
+        matches = [tuple(row) for row in self.connection.execute(MATCHES, (query, most))]
         if self.only is not None:
             matches = [match for match in matches if self.only.songs[match[0]]][:WORDED]
         rows = self.connection.execute(BY_WORDS, [json.dumps(matches)])
