@@ -7,10 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
 from warehouse import export
 from warehouse.describe import query
 from warehouse.errors import InputError, NothingPublished
-from warehouse.manifest import Manifest, read_manifest
+from warehouse.manifest import Manifest, load_model, read_manifest
 
 Row = dict[str, Any]
 Made = TypeVar("Made")
@@ -60,6 +64,16 @@ class Published:
         return read_manifest(self.folder)
 
     @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The songs' vectors, by ``song_id``: shape ``(n_songs, n_columns)``, left on disk."""
+        return self.once(_vectors)
+
+    @property
+    def encoder(self) -> Pipeline:
+        """What turns songs into vectors."""
+        return self.once(_encoder)
+
+    @property
     def database(self) -> sqlite3.Connection:
         """This thread's connection to the file."""
         found: sqlite3.Connection | None = getattr(self._own, "database", None)
@@ -71,3 +85,11 @@ class Published:
     def rows(self, name: str, **parameters: object) -> list[Row]:
         """Return the rows of ``warehouse/sql/queries/<name>.sql``, by the names of its columns."""
         return [dict(row) for row in self.database.execute(query(name), parameters)]
+
+
+def _vectors(build: Published) -> NDArray[np.float32]:
+    return np.asanyarray(load_model(build.folder, "vectors", mapped=True))
+
+
+def _encoder(build: Published) -> Pipeline:
+    return load_model(build.folder, "encoder")
