@@ -29,11 +29,28 @@ def matched(readings: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
         The readings in their order, with ``song_id``, null where nothing fits; ``how``, one of
         ``COUNTS``; and ``primary``, the folded primary artist, of the song where there is one.
     """
-    artists = _artists(songs)
-    keyed = songs.join(artists, on="artist")
+    return matched_among(readings, with_keys(songs))
+
+
+def with_keys(songs: pl.DataFrame) -> pl.DataFrame:
+    """Add what entries are compared by; once for all lists that are held against a catalogue.
+
+    Args:
+        songs: ``song_id``, ``title``, ``artist`` and ``popularity``.
+
+    Returns:
+        The songs with ``artist_key``; ``folded``, the same for an artist's key, the commonest
+        folded name; and ``title_key``, the title in the first of ``STEPS``.
+    """
+    keyed = songs.join(_artists(songs), on="artist", maintain_order="left")
+    return keyed.with_columns(title_key=_as_it_stands())
+
+
+def matched_among(readings: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
+    """Do what ``matched`` does with songs that have their keys, as ``with_keys`` returns them."""
     tracks = readings.select(TRACK).unique(maintain_order=True).with_row_index("track")
-    by_id = tracks.select("track", song_id="track_id").join(songs.select("song_id"), on="song_id")
-    named = _named(tracks, artists)
+    by_id = tracks.select("track", song_id="track_id").join(keyed.select("song_id"), on="song_id")
+    named = _named(tracks, keyed)
     by_name = _by_name(named.join(by_id, on="track", how="anti"), keyed)
     kinds = zip((by_id, by_name), COUNTS[:2], strict=True)
     songs_found = pl.concat(found.with_columns(how=pl.lit(kind)) for found, kind in kinds)
@@ -200,7 +217,7 @@ def _artists(songs: pl.DataFrame) -> pl.DataFrame:
     return keyed.select("artist", "artist_key").join(first, on="artist_key")
 
 
-def _named(tracks: pl.DataFrame, artists: pl.DataFrame) -> pl.DataFrame:
+def _named(tracks: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
     """Return the primary artists of the catalogue that a track may mean, the likeliest first.
 
     A comma may join artists or be part of a name: the whole is tried before what stands before
@@ -217,27 +234,39 @@ def _named(tracks: pl.DataFrame, artists: pl.DataFrame) -> pl.DataFrame:
             named.with_columns(artist=head, guess=pl.lit(1)).drop_nulls("artist"),
         ]
     )
-    known = artists.select("artist_key", "folded").unique("artist_key")
+    known = keyed.select("artist_key", "folded").unique("artist_key")
     return guesses.with_columns(artist_key=artist_key(pl.col("artist"))).join(
         known, on="artist_key"
     )
 
 
-def _by_name(named: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
+def _by_name(named: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
     """Return ``track`` and ``song_id`` where artist and title agree.
+
+    Most titles agree as they stand, and nothing comes before that: the looser steps, which take
+    ten times as long, are for the tracks that are left.
 
     Args:
         named: as ``_named`` returns them.
-        songs: ``song_id``, ``title``, ``popularity`` and ``artist_key``.
+        keyed: songs as ``with_keys`` returns them.
     """
-    eligible = songs.select("song_id", "title", "popularity", "artist_key").join(
-        named, on="artist_key", how="semi"
+    wanted = ("song_id", "title", "popularity", "artist_key")
+    exact = named.with_columns(step=pl.lit(STEPS[0]), title_key=_as_it_stands()).join(
+        keyed.select(*wanted, "title_key"), on=("artist_key", "title_key")
     )
-    fitting = _titles(named).join(_titles(eligible), on=("artist_key", "step", "title_key"))
+    settled = exact.filter(pl.col("guess") == 0)
+    left = named.join(settled, on="track", how="anti")
+    eligible = keyed.select(wanted).join(left, on="artist_key", how="semi")
+    looser = _titles(left).join(_titles(eligible), on=("artist_key", "step", "title_key"))
     order = ("track", "guess", "step", "popularity", "song_id")
+    fitting = pl.concat(found.select(order) for found in (settled, looser))
     downward = [False, False, False, True, False]
     ordered = fitting.sort(order, descending=downward, nulls_last=True)
     return ordered.unique("track", keep="first", maintain_order=True).select("track", "song_id")
+
+
+def _as_it_stands() -> pl.Expr:
+    return compact(folded(pl.col("title")))
 
 
 def _titles(frame: pl.DataFrame) -> pl.DataFrame:
