@@ -382,28 +382,28 @@ def rate(
     asks about five others. Nothing is kept.
     """
     from flows.answers import rate as visiting
+    from flows.answers.published import Published
     from warehouse import release
 
     with _told():
-        folder = release.published(_home(_settings(home=home)))
-        desk = visiting.opened(folder)
+        build = Published(release.published(_home(_settings(home=home))))
         unused: dict[str, list[str]] = {}
         if file is None:
             err.print("Rate these songs from 1 to 5; Enter: not known; m: five others.")
             tell = (lambda _: None) if as_json else _show_recommended
-            ratings = visiting.interview(desk, _reply, tell)
+            ratings = visiting.interview(build, _reply, tell)
         else:
-            given = visiting.given(folder, _text_of(file, visiting.LONGEST_INPUT), file)
+            given = visiting.given(build, _text_of(file, visiting.LONGEST_INPUT), file)
             ratings, unused = given.ratings, {"not_found": given.not_found, "unread": given.unread}
             for why, lines in unused.items():
                 shown = "; ".join(lines[:5]) + ("; ..." if len(lines) > 5 else "")
                 if lines:
                     err.print(f"{why.replace('_', ' ').capitalize()}: {shown}", markup=False)
         if as_json:
-            found = [asdict(song) for song in visiting.rate(desk, ratings)] if ratings else []
+            found = [asdict(song) for song in visiting.rate(build, ratings)] if ratings else []
             print(json.dumps({"ratings": ratings, **unused, "recommended": found}, indent=2))
         elif file is not None:
-            _show_recommended(visiting.rate(desk, ratings))
+            _show_recommended(visiting.rate(build, ratings))
         elif not ratings:
             out.print("Nothing was rated, so nothing is recommended.")
 
@@ -466,6 +466,7 @@ def mix(
     or Spotify's YourLibrary.json.
     """
     from flows.answers import mix as mixes
+    from flows.answers.published import Published
     from warehouse import release
     from warehouse.playlists import WRITERS
 
@@ -473,19 +474,19 @@ def mix(
         form = form or (to.suffix[1:] if to else None)
         if form is not None and form not in WRITERS:
             raise InputError(f"Expected one of {', '.join(WRITERS)} as --format, got {form!r}.")
-        folder = release.published(_home(_settings(home=home)))
+        build = Published(release.published(_home(_settings(home=home))))
         name = "stdin" if file == "-" else Path(file).name
-        made = mixes.mixed(mixes.catalogue(folder), _text_of(file, mixes.MOST_BYTES), name, places)
-        _tell_unmatched(made.unmatched.rows(), made.saved)
+        made = mixes.mixed(build, _text_of(file, mixes.MOST_BYTES), name, places)
+        _tell_unmatched(made)
         if not made.saved:
             raise InputError(f"Nothing of {name} is in the catalogue.")
         if form is None:
             _tell_mix(made)
             return
         if form == "json":
-            text = json.dumps(made.to_json(), ensure_ascii=False, indent=1) + "\n"
+            text = json.dumps(asdict(made), ensure_ascii=False, indent=1) + "\n"
         else:
-            text = WRITERS[form](made.songs, f"Mix of {name}")
+            text = mixes.written(made.songs, form, f"Mix of {name}")
         if to is None:
             print(text, end="")
         else:
@@ -607,25 +608,26 @@ def _features(given: str | None) -> dict[str, Any]:
 
 def _tell_mix(made: Any) -> None:
     table = _table("song", "artist", "year", "taste", "near")
-    for song in made.songs.iter_rows(named=True):
-        year = str(song["year"] or "")
-        table.add_row(song["title"], song["artist"], year, song["taste"], song["near"])
+    for song in made.songs:
+        table.add_row(song.title, song.artist, str(song.year or ""), song.taste, song.near.label)
     out.print(table)
     shares = _table("taste", "saved", "playlist")
-    for taste in made.tastes.iter_rows(named=True):
-        saved, played = taste["saved"] / made.saved, taste["played"] / max(1, len(made.songs))
-        shares.add_row(taste["taste"], f"{saved:.0%}", f"{played:.0%}")
+    for taste in made.tastes:
+        shares.add_row(taste.taste, f"{taste.saved_share:.0%}", f"{taste.played_share:.0%}")
     out.print(shares)
 
 
-def _tell_unmatched(rows: list[tuple[int, str, str]], saved: int) -> None:
-    if not rows:
+def _tell_unmatched(made: Any) -> None:
+    lost = made.unmatched
+    if not lost:
         return
-    err.print(f"Songs found: {saved:,}. Lines that stand for none: {len(rows):,}.", markup=False)
-    for line, reason, row in rows[:UNMATCHED_SHOWN]:
-        err.print(f"  line {line}: {reason}: {row[:100]}", markup=False)
-    if len(rows) > UNMATCHED_SHOWN:
-        err.print(f"  and {len(rows) - UNMATCHED_SHOWN:,} more")
+    err.print(
+        f"Songs found: {made.saved:,}. Lines that stand for none: {len(lost):,}.", markup=False
+    )
+    for row in lost[:UNMATCHED_SHOWN]:
+        err.print(f"  line {row.line}: {row.reason}: {row.row[:100]}", markup=False)
+    if len(lost) > UNMATCHED_SHOWN:
+        err.print(f"  and {len(lost) - UNMATCHED_SHOWN:,} more")
 
 
 def _text_of(place: str, most: int = -1) -> str:

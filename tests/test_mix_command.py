@@ -1,9 +1,9 @@
 """The mix over a published build and its command: lists of songs in, playlists out."""
 
 import json
-import os
 import sqlite3
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -11,31 +11,21 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.answers import mix as mixes
+from flows.answers.published import Published, Unknown
 from flows.cli import app
-from flows.refresh import directly
-from flows.settings import settings
 from warehouse.errors import InputError
-from warehouse.release import Home, published
 
 SONGS = "select song_id, title, artist, family_id, taste_id, label from songs order by song_id"
 
 
-@pytest.fixture(autouse=True)
-def _no_variables(monkeypatch):
-    for name in [n for n in os.environ if n.upper().startswith("SEGUE_")]:
-        monkeypatch.delenv(name)
+@pytest.fixture(scope="module")
+def home(demo):
+    return demo.parents[1]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = tmp_path_factory.mktemp("mix") / "var"
-    directly(settings(home=home), False)
-    return home
-
-
-@pytest.fixture(scope="module")
-def known(home):
-    return mixes.catalogue(published(Home(home)))
+def build(demo):
+    return Published(demo)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +43,7 @@ def mixed_by_command(home, *words, stdin=None):
     return result
 
 
-def test_ids_addresses_csv_and_lines_of_the_same_songs_give_the_same_playlist(known, songs):
+def test_ids_addresses_csv_and_lines_of_the_same_songs_give_the_same_playlist(build, songs):
     some = songs[::97]
     unique = [s for s in some if sum(o["label"] == s["label"] for o in songs) == 1]
     texts = [
@@ -62,45 +52,48 @@ def test_ids_addresses_csv_and_lines_of_the_same_songs_give_the_same_playlist(kn
         "Track URI,Track Name\n" + "\n".join(f"{song['song_id']},x" for song in unique),
         json.dumps({"tracks": [{"uri": s["song_id"], "track": "", "artist": ""} for s in unique]}),
     ]
-    made = [mixes.mixed(known, text) for text in texts]
+    made = [mixes.mixed(build, text) for text in texts]
     assert {m.saved for m in made} == {len(unique)}
     assert len(made[0].songs) == mixes.PLACES
-    assert all(m.songs.equals(made[0].songs) for m in made)
+    assert all(m.songs == made[0].songs for m in made)
+    assert mixes.mixed_songs(build, texts[0].splitlines()).songs == made[0].songs
 
 
-def test_a_mix_holds_to_its_rules_and_says_what_each_song_is_near_to(known, songs):
+def test_a_mix_holds_to_its_rules_and_says_what_each_song_is_near_to(build, songs):
     saved = songs[5::31]
-    made = mixes.mixed(known, "\n".join(song["song_id"] for song in saved), places=40)
+    made = mixes.mixed(build, "\n".join(song["song_id"] for song in saved), places=40)
     by_id = {song["song_id"]: song for song in songs}
-    played = [by_id[song_id] for song_id in made.songs["song_id"]]
+    played = [by_id[song.song_id] for song in made.songs]
     families = [song["family_id"] for song in played]
     assert len(set(families)) == len(played) == 40
     assert not set(families) & {song["family_id"] for song in saved}
     assert max(Counter(song["artist"] for song in played).values()) <= 2
-    assert set(made.songs["near"]) <= {song["label"] for song in saved}
+    near = {song.near.song_id: song.near.label for song in made.songs}
+    assert near.items() <= {song["song_id"]: song["label"] for song in saved}.items()
 
 
-def test_the_shares_are_those_of_the_saved_songs(known, songs):
+def test_the_shares_are_those_of_the_saved_songs(build, songs):
     saved = songs[::40]
-    made = mixes.mixed(known, "\n".join(song["song_id"] for song in saved))
-    counted = dict(made.tastes.select("taste_id", "saved").rows())
+    made = mixes.mixed(build, "\n".join(song["song_id"] for song in saved))
+    counted = {taste.taste_id: taste.saved for taste in made.tastes}
     assert counted == dict(Counter(song["taste_id"] for song in saved))
-    assert made.tastes["played"].sum() == 50
-    assert made.tastes["played"].min() >= 1
+    assert sum(taste.played for taste in made.tastes) == 50
+    assert min(taste.played for taste in made.tastes) >= 1
+    assert sum(taste.saved_share for taste in made.tastes) == pytest.approx(1)
     assert made.share_distance < 0.005 * len(counted)
 
 
-def test_what_stands_for_no_song_is_listed_with_its_line(known, songs):
+def test_what_stands_for_no_song_is_listed_with_its_line(build, songs):
     text = f"{songs[0]['song_id']}\nno idea what\nNobody - Nothing\nspotify:track:unknown\n"
-    made = mixes.mixed(known, text)
+    made = mixes.mixed(build, text)
     assert made.saved == 1
-    assert made.unmatched["line"].to_list() == [2, 3, 4]
-    assert made.unmatched["row"].to_list() == text.splitlines()[1:]
-    assert made.unmatched["reason"].to_list()[1:] == [mixes.ABSENT] * 2
+    assert [lost.line for lost in made.unmatched] == [2, 3, 4]
+    assert [lost.row for lost in made.unmatched] == text.splitlines()[1:]
+    assert [lost.reason for lost in made.unmatched[1:]] == [mixes.ABSENT] * 2
 
 
-def test_where_nothing_is_found_the_playlist_is_empty(known):
-    made = mixes.mixed(known, "Nobody - Nothing")
+def test_where_nothing_is_found_the_playlist_is_empty(build):
+    made = mixes.mixed(build, "Nobody - Nothing")
     assert (made.saved, len(made.songs), len(made.tastes)) == (0, 0, 0)
 
 
@@ -116,19 +109,20 @@ def test_where_nothing_is_found_the_playlist_is_empty(known):
         ("x - y", 501, InputError, "1 to 500 places, got 501"),
     ],
 )
-def test_what_cannot_be_mixed_is_one_clear_error(known, text, places, error, words):
+def test_what_cannot_be_mixed_is_one_clear_error(build, text, places, error, words):
     with pytest.raises(error, match=words):
-        mixes.mixed(known, text, places=places)
+        mixes.mixed(build, text, places=places)
 
 
-def test_ten_thousand_songs_are_taken(known):
-    made = mixes.mixed(known, "x - y\n" * 10_000)
-    assert made.unmatched.height == 10_000
+def test_ten_thousand_songs_are_taken(build):
+    made = mixes.mixed(build, "x - y\n" * 10_000)
+    assert len(made.unmatched) == 10_000
 
 
-def test_vectors_stay_on_disk_and_are_loaded_only_as_the_build_wrote_them(home, known):
-    assert not known.shelves.points.flags.writeable
-    assert known.shelves.points.filename
+def test_vectors_stay_on_disk_and_are_loaded_only_as_the_build_wrote_them(build):
+    points = build.once(mixes.catalogue).shelves.points
+    assert not points.flags.writeable
+    assert points.filename
 
 
 @pytest.mark.parametrize("form", ["csv", "m3u8", "xspf", "jspf", "uris", "json"])
@@ -188,10 +182,24 @@ def test_a_wrong_call_is_one_message(home, tmp_path, monkeypatch, words, stdin, 
     assert not list(Path(tmp_path).iterdir())
 
 
-def test_a_build_of_before_there_were_tastes_says_so(home, tmp_path):
-    served = published(Home(home))
-    manifest = json.loads((served / "manifest.json").read_text())
+def test_a_build_of_before_there_were_tastes_says_so(demo, tmp_path):
+    manifest = json.loads((demo / "manifest.json").read_text())
     del manifest["counts"]["tastes"]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match="has no tastes yet"):
-        mixes.catalogue(tmp_path)
+    (tmp_path / "segue.db").symlink_to(demo / "segue.db")
+    with pytest.raises(Unknown, match="has no tastes yet"):
+        mixes.mixed(Published(tmp_path), "x - y")
+
+
+def test_threads_that_ask_at_once_get_what_they_would_get_alone(demo, songs):
+    lists = ["\n".join(song["song_id"] for song in songs[start::61]) for start in range(6)]
+    lists += ["\n".join(f"{s['artist']} - {s['title']}" for s in songs[n::71]) for n in range(6)]
+    fresh, alone = Published(demo), Published(demo)
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda text: mixes.mixed(fresh, text), lists))
+    assert together == [mixes.mixed(alone, text) for text in lists]
+
+
+def test_the_example_stands_for_songs_of_several_tastes(build):
+    made = mixes.mixed(build, "\n".join(mixes.offer(build).example))
+    assert (made.saved, made.unmatched, len(made.tastes)) == (5, [], 5)

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import sqlite3
 from contextlib import closing
 
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 
 from flows import rating
 from flows.answers import rate as visiting
+from flows.answers.published import Published
 from flows.cli import app
 from flows.refresh import directly
 from flows.settings import settings
@@ -176,19 +176,9 @@ def test_a_recommendation_names_what_was_liked_before_what_was_not():
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    """Return the published folder of the demo, of which ratings are part."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.upper().startswith("SEGUE_")]:
-            patch.delenv(name)
-        home = tmp_path_factory.mktemp("rating") / "var"
-        directly(settings(home=home), False)
-        yield published(Home(home))
-
-
-@pytest.fixture(scope="module")
-def desk(build):
-    return visiting.opened(build)
+def build(demo):
+    """Return the demo, of which ratings are part."""
+    return Published(demo)
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +187,7 @@ def truth():
 
 
 def rows(build, sql, *values):
-    with closing(sqlite3.connect(build / "segue.db")) as database:
+    with closing(sqlite3.connect(build.file)) as database:
         return database.execute(sql, values).fetchall()
 
 
@@ -290,61 +280,61 @@ def test_many_ratings_are_judged_by_those_of_some_users(monkeypatch):
     assert rating.measures(user[:4], song[:4], stars[:4]) == []
 
 
-def test_five_songs_are_asked_that_many_know_and_another_five_are_others(build, desk):
-    first = visiting.ask(desk)
+def test_five_songs_are_asked_that_many_know_and_another_five_are_others(build):
+    first = visiting.ask(build)
     ids = [song.song_id for song in first]
     marks = ",".join("?" * 5)
     known = rows(build, f"select min(ratings) from rating_factors where song_id in ({marks})", *ids)
     assert known[0][0] >= rows(build, "select avg(ratings) from rating_factors")[0][0]
     tastes = f"select count(distinct taste_id) from songs where song_id in ({marks})"
     assert rows(build, tastes, *ids) == [(5,)]
-    again = [song.song_id for song in visiting.ask(desk, ids[:2], ids[2:])]
+    again = [song.song_id for song in visiting.ask(build, ids[:2], ids[2:])]
     assert len({*ids, *again}) == 10
-    assert [song.song_id for song in visiting.ask(desk)] == ids
+    assert [song.song_id for song in visiting.ask(build)] == ids
 
 
-def test_ratings_the_other_way_round_give_other_songs(desk):
-    songs = [song.song_id for song in visiting.ask(desk)]
+def test_ratings_the_other_way_round_give_other_songs(build):
+    songs = [song.song_id for song in visiting.ask(build)]
     kept = []
     for seed in range(40):
         stars = np.random.default_rng(seed).integers(1, 6, 5).astype(float)
         given = dict(zip(songs, stars.tolist(), strict=True))
-        ours = visiting.rate(desk, given)
-        turned = visiting.rate(desk, {song: 6 - star for song, star in given.items()})
+        ours = visiting.rate(build, given)
+        turned = visiting.rate(build, {song: 6 - star for song, star in given.items()})
         kept.append(len({s.song_id for s in ours} & {s.song_id for s in turned}))
         assert all(s.because is None or given[s.because.song_id] == s.because.rating for s in ours)
     assert max(kept) < 3
     assert np.mean(kept) < 0.5
 
 
-def test_visitors_are_read_better_from_five_answers_than_from_none(build, desk, truth):
+def test_visitors_are_read_better_from_five_answers_than_from_none(build, truth):
     """People of the demo answer what they think of five songs, without having rated them."""
     opinions = {(u, s): e for u, s, e, _ in truth.iter_rows()}
-    songs = [song.song_id for song in visiting.ask(desk)]
-    nobody = [song.song_id for song in visiting.rate(desk, {})]
+    songs = [song.song_id for song in visiting.ask(build)]
+    nobody = [song.song_id for song in visiting.rate(build, {})]
     gained = []
     for user in truth["user"].unique().sort()[:60]:
         given = {song: round(2 * opinions[user, song]) / 2 for song in songs}
-        ours = [song.song_id for song in visiting.rate(desk, given)]
+        ours = [song.song_id for song in visiting.rate(build, given)]
         gained.append(sum(opinions[user, s] for s in ours) - sum(opinions[user, s] for s in nobody))
     assert np.mean(gained) / 3 > 0.2
 
 
-def test_nothing_that_was_rated_nor_a_version_of_it_is_recommended(build, desk):
+def test_nothing_that_was_rated_nor_a_version_of_it_is_recommended(build):
     families = dict(rows(build, "select song_id, family_id from songs"))
     for song in rows(build, "select song_id from families where versions > 1 limit 20"):
-        found = visiting.rate(desk, {song[0]: 5.0}, 20)
+        found = visiting.rate(build, {song[0]: 5.0}, 20)
         assert families[song[0]] not in {families[one.song_id] for one in found}
 
 
 @pytest.mark.parametrize("stars", [0.0, 5.5, float("nan")])
-def test_a_rating_out_of_bounds_is_refused(desk, stars):
+def test_a_rating_out_of_bounds_is_refused(build, stars):
     with pytest.raises(InputError, match="Expected ratings from 1 to 5"):
-        visiting.rate(desk, {desk.songs["song_id"][0]: stars})
+        visiting.rate(build, {"a": stars})
 
 
 def segue(build, *words, stdin=None):
-    home = build.parents[1]
+    home = build.folder.parents[1]
     words = ["rate", "--home", home, *words]
     result = CliRunner().invoke(app, [str(w) for w in words], input=stdin, prog_name="segue")
     if result.exception and not isinstance(result.exception, SystemExit):
@@ -435,7 +425,7 @@ def test_input_that_cannot_be_used_is_one_message(build, text, words):
 def test_a_build_without_ratings_says_so_and_has_the_tables_empty(tmp_path):
     golden = [demo.write_demo(tmp_path / "demo").tracks[0]]
     directly(settings(home=tmp_path / "var", tracks=golden), False)
-    folder = published(Home(tmp_path / "var"))
+    folder = Published(published(Home(tmp_path / "var")))
     for table in ("user_recommendations", "rating_factors", "rating_parameters"):
         assert rows(folder, f"select count(*) from {table}") == [(0,)]
     result = segue(folder)

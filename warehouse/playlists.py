@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from xml.etree import ElementTree as Xml
 
@@ -52,7 +52,7 @@ def entries(text: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         return spotify.entries_in(text, name)
     header = text.partition("\n")[0]
     known = None if ADDRESS.match(header) else _columns(header, name)
-    return _lines(text) if known is None else _records(text, known)
+    return listed_entries(text.splitlines()) if known is None else _records(text, known)
 
 
 def _columns(header: str, name: str) -> dict[str, str] | None:
@@ -88,9 +88,14 @@ def _records(text: str, columns: dict[str, str]) -> tuple[pl.DataFrame, pl.DataF
     return _frames(rows, unread)
 
 
-def _lines(text: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def listed_entries(lines: Iterable[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read songs that are told one by one: an id, an address, or "artist - title" each.
+
+    Returns:
+        As ``entries`` does; the first song is line 1. Empty lines and comments are left out.
+    """
     rows, unread = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         entry = EXTENDED.sub("", line).strip()
         if not entry or entry.startswith("#"):
             continue

@@ -1,7 +1,5 @@
-"""What ratings say of songs: a published file comes in, names and arrays for visitors go out."""
+"""What ratings say of songs: a published build comes in, names and arrays for visitors go out."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,15 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from warehouse import export
-from warehouse.contracts import FACTORS, RATING_FACTORS, RATING_PARAMETERS
-from warehouse.errors import InputError
-from warehouse.store import SQL
+from warehouse.contracts import FACTORS, RATING_FACTORS, RATING_PARAMETERS, SONGS
 
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-NAMES = ("title", "artist", "year", "label", "family_id", "taste_id")
+SHOWN = ("title", "artist", "year", "key", "mode", "label")
+NAMES = (*SHOWN, "family_id", "taste_id")
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,7 @@ class RatedSongs:
     """The songs of ``rating_factors``, in the order of their ids, and what goes with them.
 
     Args:
-        songs: ``song_id``, ``title``, ``artist``, ``year`` and ``label``.
+        songs: ``song_id`` and ``SHOWN``.
         families: shape ``(n_songs,)``, a number for each family.
         artists: shape ``(n_songs,)``, a number for each primary artist, whatever the case.
         tastes: shape ``(n_songs,)``, a number for each taste.
@@ -49,46 +45,37 @@ class RatedSongs:
     ratings: Numbers
 
 
-def rated_songs(file: Path) -> RatedSongs:
-    """Read all that a visitor's ratings are answered with.
+def rated_songs(build: Path) -> RatedSongs:
+    """Read all that a visitor's ratings are answered with, from the Parquet twins of a build.
 
-    Raises:
-        InputError: the build was made without ratings.
+    Args:
+        build: folder of a build that was made with ratings.
     """
-    with closing(export.opened(file)) as database:
-        tables = {row[0] for row in database.execute("select name from sqlite_master")}
-        rows = _rows(database) if RATING_FACTORS.name in tables else []
-        found = export.rows(file, RATING_PARAMETERS) if rows else []
-    if not rows:
-        raise InputError(
-            "The build knows no ratings. Build with some: segue build --ratings FILE, or without "
-            "--tracks for the demo's."
-        )
-    known = dict(zip((*RATING_FACTORS.schema, *NAMES), zip(*rows, strict=True), strict=True))
-    factors = [np.array(known[name]) for name in FACTOR_COLUMNS]
-    parameters = dict(found)
-    names = {name: known[name] for name in ("song_id", *NAMES)}
-    songs = pl.DataFrame(names, schema_overrides={"year": pl.Int64})
+    parquet = build / "parquet"
+    factors, parameters = (
+        pl.read_parquet(parquet / f"{table.name}.parquet")
+        for table in (RATING_FACTORS, RATING_PARAMETERS)
+    )
+    wanted = ["song_id", *NAMES]
+    named = pl.read_parquet(parquet / f"{SONGS.name}.parquet", columns=wanted)
+    known = factors.join(named, on="song_id").sort("song_id")
+    values = dict(parameters.select("parameter", "value").iter_rows())
     return RatedSongs(
-        songs.drop("family_id", "taste_id"),
-        _numbered(songs["family_id"]),
-        _numbered(songs["artist"].str.to_lowercase()),
-        _numbered(songs["taste_id"]),
-        parameters["mean"],
-        np.array([parameters[name] for name in SPREADS]),
-        np.array(known["bias"]),
-        np.ascontiguousarray(np.column_stack(factors)),
-        np.array(known["noise"]),
-        np.array(known["ratings"], dtype=np.int64),
+        known.select("song_id", *SHOWN),
+        _numbered(known["family_id"]),
+        _numbered(known["artist"].str.to_lowercase()),
+        _numbered(known["taste_id"]),
+        values["mean"],
+        np.array([values[name] for name in SPREADS]),
+        known["bias"].to_numpy(),
+        known.select(FACTOR_COLUMNS).to_numpy(order="c"),
+        known["noise"].to_numpy(),
+        known["ratings"].to_numpy(),
     )
 
 
 FACTOR_COLUMNS = tuple(f"factor_{number}" for number in range(1, FACTORS + 1))
 SPREADS = tuple(f"spread of {part}" for part in ("bias", *FACTOR_COLUMNS))
-
-
-def _rows(database: sqlite3.Connection) -> list[tuple[object, ...]]:
-    return database.execute((SQL / "rated_songs.sql").read_text()).fetchall()
 
 
 def _numbered(values: pl.Series) -> Numbers:

@@ -1,29 +1,29 @@
-"""A playlist of what somebody saved: their list and a published build come in, songs go out.
+"""A playlist of what somebody saved: a published build and their list come in, songs go out.
 
 Nothing is kept: the catalogue is only read, and what a visitor gives lives as long as the answer.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
 
+from flows.answers.published import Published, Unknown
 from models import mix as model
 from models.neighbours import IndexMatrix
 from transforms import features, matching, signals
 from warehouse import contracts
 from warehouse.errors import InputError
-from warehouse.manifest import load_model, read_manifest
-from warehouse.playlists import entries
+from warehouse.playlists import WRITERS, entries, listed_entries
 
 PLACES = 50
 MOST_PLACES = 500
 MOST_SONGS = 10_000
 MOST_BYTES = 1_000_000
-SONG = ("song_id", "title", "artist", "album", "year", "duration_ms", "taste_id", "label")
-WANTED = (*SONG, "family_id", "popularity")
+WANTED = ("song_id", "title", "artist", "popularity", "family_id", "taste_id")
+FILED = ("song_id", "title", "artist", "album", "year", "duration_ms")
 ABSENT = "not in the catalogue"
 
 
@@ -31,7 +31,7 @@ class TooMuch(InputError):
     """More was given than is looked at: give less."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """What mixes need of a build, read once.
 
@@ -46,59 +46,124 @@ class Catalogue:
     shelves: model.Shelves
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A song as lists show it."""
+
+    song_id: str
+    title: str
+    artist: str
+    album: str | None
+    year: int | None
+    duration_ms: int | None
+    key: int | None
+    mode: int | None
+    taste: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The saved song that another lies nearest to."""
+
+    song_id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A song of the playlist."""
+
+    song_id: str
+    title: str
+    artist: str
+    album: str | None
+    year: int | None
+    duration_ms: int | None
+    key: int | None
+    mode: int | None
+    taste: str
+    near: Near
+
+
+@dataclass(frozen=True, slots=True)
+class TasteShare:
+    """How many songs of a taste were saved and are played, and their shares, 0 to 1."""
+
+    taste_id: str
+    taste: str
+    saved: int
+    played: int
+    saved_share: float
+    played_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """What stands for no song: the line, the reason, and the row as it was given."""
+
+    line: int
+    reason: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mixed:
     """A playlist and how it came about.
 
     Args:
-        songs: in the order to play them: ``song_id``, ``title``, ``artist``, ``album``, ``year``,
-            ``duration_ms``, ``taste``, the label, and ``near``, the saved song that it lies
-            nearest to.
-        tastes: of what was saved or is played, those of most saved songs first: ``taste_id``,
-            ``taste``, and how many songs are ``saved`` and ``played``.
-        unmatched: what stands for no song: ``line``, ``reason`` and ``row`` as it was given.
+        songs: in the order to play them.
+        tastes: of what was saved or is played, those of most saved songs first.
+        unmatched: by line.
         saved: how many songs of the catalogue were found, each counted once.
+        share_distance: half the sum of the differences between the shares of the tastes, 0 to 1.
     """
 
-    songs: pl.DataFrame
-    tastes: pl.DataFrame
-    unmatched: pl.DataFrame
+    songs: list[Played]
+    tastes: list[TasteShare]
+    unmatched: list[Unmatched]
     saved: int
-
-    @property
-    def share_distance(self) -> float:
-        """Half the sum of the differences between the shares of the tastes, 0 to 1."""
-        shares = self.tastes.select(pl.col("saved", "played") / pl.col("saved", "played").sum())
-        return float((shares["saved"] - shares["played"]).abs().sum() / 2)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain objects, as JSON has them."""
-        return {
-            "songs": self.songs.to_dicts(),
-            "tastes": self.tastes.to_dicts(),
-            "unmatched": self.unmatched.to_dicts(),
-            "saved": self.saved,
-        }
+    share_distance: float
 
 
-def catalogue(build: Path) -> Catalogue:
-    """Read what mixes need; the vectors stay on disk.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What can be mixed.
+
+    Args:
+        example: lines that stand for well-known songs of the build, each of another taste.
+        places: songs of a playlist where none are wished.
+        most_places: songs of the longest one.
+        most_songs: that are looked at.
+        most_bytes: that are read.
+        formats: of a file with the playlist.
+    """
+
+    example: list[str]
+    places: int
+    most_places: int
+    most_songs: int
+    most_bytes: int
+    formats: list[str]
+
+
+def catalogue(build: Published) -> Catalogue:
+    """Read what mixes need; the vectors stay on disk. Ask for it by ``build.once``.
 
     Raises:
-        InputError: the build is of before there were tastes.
+        Unknown: the build is of before there were tastes.
     """
-    if contracts.TASTES.name not in read_manifest(build).counts:
-        raise InputError(f"{build.name} has no tastes yet. Build anew: segue build")
-    vectors = np.asanyarray(load_model(build, "vectors", mapped=True))
+    if contracts.TASTES.name not in build.manifest.counts:
+        raise Unknown(f"{build.folder.name} has no tastes yet. Build anew: segue build")
     songs, tastes = (
-        pl.read_parquet(build / "parquet" / f"{table.name}.parquet", columns=list(columns))
+        pl.read_parquet(build.folder / "parquet" / f"{table.name}.parquet", columns=list(columns))
         for table, columns in (
             (contracts.SONGS, WANTED),
             (contracts.TASTES, ("taste_id", "label")),
         )
     )
     shelves = model.Shelves(
-        vectors,
+        build.vectors,
         features.numbered(songs["taste_id"]),
         features.numbered(songs["family_id"]),
         features.numbered(features.artists(songs)),
@@ -106,11 +171,22 @@ def catalogue(build: Path) -> Catalogue:
     return Catalogue(songs, tastes, shelves)
 
 
-def mixed(known: Catalogue, text: str, name: str = "the list", places: int = PLACES) -> Mixed:
+def keyed(build: Published) -> pl.DataFrame:
+    """Return the songs with what titles and artists are compared by."""
+    return matching.with_keys(build.once(catalogue).songs)
+
+
+def offer(build: Published) -> Offer:
+    """Return what can be mixed, with an example of this build's songs."""
+    example = [f"{row['artist']} - {row['title']}" for row in build.rows("mix_example")]
+    return Offer(example, PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
+
+
+def mixed(build: Published, text: str, name: str = "the list", places: int = PLACES) -> Mixed:
     """Make a playlist for somebody who saved these songs.
 
     Args:
-        known: the catalogue.
+        build: whose songs are taken.
         text: their list, in any way that ``warehouse.playlists.entries`` reads.
         name: what messages call it.
         places: songs wanted, 1 to ``MOST_PLACES``.
@@ -118,18 +194,22 @@ def mixed(known: Catalogue, text: str, name: str = "the list", places: int = PLA
     Raises:
         TooMuch: more than ``MOST_BYTES`` or ``MOST_SONGS``.
         InputError: it cannot be read, or holds nothing.
+        Unknown: the build has no tastes.
     """
-    if not 1 <= places <= MOST_PLACES:
-        raise InputError(f"Expected 1 to {MOST_PLACES} places, got {places}.")
     require_short(len(text.encode("utf-8", "ignore")), name)
-    rows, unread = entries(text, name)
-    given = rows.height + unread.height
-    if not given:
-        raise InputError(f"{name} holds no songs. Give ids, addresses or lines: artist - title.")
-    if given > MOST_SONGS:
-        raise TooMuch(f"{name} holds {given:,} songs, more than {MOST_SONGS:,}. Give fewer.")
-    saved, unmatched = _matched(known, rows, name)
-    return _answer(known, model.mix(known.shelves, saved, places), saved, _both(unread, unmatched))
+    return _made(build, *entries(text, name), name, places)
+
+
+def mixed_songs(
+    build: Published, songs: Sequence[str], name: str = "the list", places: int = PLACES
+) -> Mixed:
+    """Make a playlist for somebody who saved these songs, each an id, an address or a line.
+
+    Raises:
+        As ``mixed`` does.
+    """
+    require_short(sum(len(song.encode("utf-8", "ignore")) for song in songs), name)
+    return _made(build, *listed_entries(songs), name, places)
 
 
 def require_short(size: int, name: str) -> None:
@@ -146,32 +226,93 @@ def require_short(size: int, name: str) -> None:
         raise TooMuch(f"{name} has {size:,} bytes, more than {MOST_BYTES:,}. Give less.")
 
 
-def _matched(known: Catalogue, rows: pl.DataFrame, name: str) -> tuple[IndexMatrix, pl.DataFrame]:
-    """Return the numbers of the songs that are meant, ascending, and the entries of no song."""
+def described(build: Published, song_ids: Sequence[str]) -> list[Song]:
+    """Return songs in the order of their ids; what the build does not have is left out."""
+    return [Song(**row) for row in build.rows("songs_of", song_ids=json.dumps([*song_ids]))]
+
+
+def written(songs: Sequence[Song | Played], form: str, title: str) -> str:
+    """Return songs as a file.
+
+    Args:
+        songs: in order.
+        form: one of ``WRITERS``.
+        title: of the playlist.
+
+    Raises:
+        InputError: the form is another.
+    """
+    if form not in WRITERS:
+        raise InputError(f"Expected one of {', '.join(WRITERS)} as format, got {form!r}.")
+    columns = {name: [getattr(song, name) for song in songs] for name in FILED}
+    schema = {name: contracts.SONGS[name].dtype for name in FILED}
+    return WRITERS[form](pl.DataFrame(columns, schema=schema), title)
+
+
+def _made(
+    build: Published, rows: pl.DataFrame, unread: pl.DataFrame, name: str, places: int
+) -> Mixed:
+    if not 1 <= places <= MOST_PLACES:
+        raise InputError(f"Expected 1 to {MOST_PLACES} places, got {places}.")
+    given = rows.height + unread.height
+    if not given:
+        raise InputError(f"{name} holds no songs. Give ids, addresses or lines: artist - title.")
+    if given > MOST_SONGS:
+        raise TooMuch(f"{name} holds {given:,} songs, more than {MOST_SONGS:,}. Give fewer.")
+    saved, unmatched = _matched(build, rows, name)
+    known = build.once(catalogue)
+    made = model.mix(known.shelves, saved, places)
+    lost = [Unmatched(**row) for row in _both(unread, unmatched).iter_rows(named=True)]
+    tastes = _shares(known, saved, made.songs)
+    apart = sum(abs(taste.saved_share - taste.played_share) for taste in tastes) / 2
+    return Mixed(_played(build, known, made), tastes, lost, len(saved), apart)
+
+
+def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatrix, pl.DataFrame]:
+    """Return the numbers of the songs that are meant, ascending, and the entries of no song.
+
+    What is told by its id needs no keys of titles, which take longer than all the rest.
+    """
     cleaned = signals.cleaned_entries(rows, name, name)
-    found = matching.matched(cleaned.readings, known.songs)
-    numbers = known.songs.select("song_id").with_row_index("number")
-    saved = found.join(numbers, on="song_id")["number"].unique().sort()
-    lost = found.filter(pl.col("song_id").is_null()).select("line", reason=pl.lit(ABSENT))
+    numbers = build.once(catalogue).songs.select("song_id").with_row_index("number")
+    by_id = cleaned.readings.join(numbers, left_on="track_id", right_on="song_id", how="left")
+    rest = by_id.filter(pl.col("number").is_null()).drop("number")
+    found = by_id["number"].drop_nulls()
+    lost = rest.select("line", reason=pl.lit(ABSENT)).clear()
+    if rest.height:
+        named = matching.matched_among(rest, build.once(keyed))
+        found.append(named.join(numbers, on="song_id")["number"])
+        lost = named.filter(pl.col("song_id").is_null()).select("line", reason=pl.lit(ABSENT))
     given = lost.join(rows.select("line", "row"), on="line")
-    return saved.cast(pl.Int64).to_numpy(), _both(given, cleaned.rejected)
+    return found.unique().sort().cast(pl.Int64).to_numpy(), _both(given, cleaned.rejected)
 
 
 def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([one, other], how="vertical_relaxed").sort("line", maintain_order=True)
 
 
-def _answer(
-    known: Catalogue, made: model.Mix, saved: IndexMatrix, unmatched: pl.DataFrame
-) -> Mixed:
-    labels = known.tastes.rename({"label": "taste"})
-    number = len(labels)
-    played = known.songs[made.songs].select(SONG).join(labels, on="taste_id", maintain_order="left")
-    songs = played.drop("taste_id", "label").with_columns(near=known.songs["label"][made.near])
-    counts = (
-        pl.Series(name, np.bincount(known.shelves.tastes[rows], minlength=number))
-        for name, rows in (("saved", saved), ("played", made.songs))
+def _played(build: Published, known: Catalogue, made: model.Mix) -> list[Played]:
+    ids, near = (known.songs["song_id"][numbers] for numbers in (made.songs, made.near))
+    named = {song.song_id: song for song in described(build, [*{*ids, *near}])}
+    shown = [f.name for f in fields(Played) if f.name != "near"]
+    return [
+        Played(
+            **{name: getattr(named[song_id], name) for name in shown},
+            near=Near(close, named[close].label),
+        )
+        for song_id, close in zip(ids, near, strict=True)
+    ]
+
+
+def _shares(known: Catalogue, saved: IndexMatrix, played: IndexMatrix) -> list[TasteShare]:
+    tastes = known.shelves.tastes
+    counts = (np.bincount(tastes[rows], minlength=len(known.tastes)) for rows in (saved, played))
+    rows = zip(
+        *known.tastes.select("taste_id", "label"), *(c.tolist() for c in counts), strict=True
     )
-    tastes = labels.with_columns(counts).filter(pl.col("saved") + pl.col("played") > 0)
-    ordered = tastes.sort("saved", "taste_id", descending=[True, False])
-    return Mixed(songs, ordered, unmatched, len(saved))
+    shares = [
+        TasteShare(taste_id, label, ours, theirs, ours / len(saved), theirs / max(1, len(played)))
+        for taste_id, label, ours, theirs in rows
+        if ours + theirs
+    ]
+    return sorted(shares, key=lambda taste: (-taste.saved, taste.taste_id))

@@ -8,16 +8,16 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from flows.answers.published import Published, Unknown
 from models import visitors
 from models.factorisation import HIGHEST, LOWEST, Factors, IndexMatrix
 from transforms import matching, signals
-from warehouse import contracts, export
+from warehouse import contracts
 from warehouse.errors import InputError
 from warehouse.playlists import BETWEEN
 from warehouse.rated import rated_songs
@@ -43,6 +43,8 @@ class Asked:
     title: str
     artist: str
     year: int | None
+    key: int | None
+    mode: int | None
     label: str
 
 
@@ -64,13 +66,15 @@ class Recommended:
     title: str
     artist: str
     year: int | None
+    key: int | None
+    mode: int | None
     predicted_rating: float
     because: Because | None
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What visitors are answered from; get it from ``opened``, once for all of them.
+    """What visitors are answered from; get it from ``build.once(desk)``.
 
     Args:
         songs: those that ratings say something of, as ``RatedSongs`` has them.
@@ -98,62 +102,77 @@ class Given:
     unread: list[str]
 
 
-def opened(build: Path) -> Desk:
+def desk(build: Published) -> Desk:
     """Read what visitors of a build are answered from.
 
     Raises:
-        InputError: the build was made without ratings.
+        Unknown: the build was made without ratings.
     """
-    found = rated_songs(build / export.FILE)
+    if not build.manifest.counts.get(contracts.RATING_FACTORS.name):
+        raise Unknown(
+            "The build knows no ratings. Build with some: segue build --ratings FILE, or without "
+            "--tracks for the demo's."
+        )
+    found = rated_songs(build.folder)
     known = (found.mean, found.spread, found.bias, found.vectors, found.noise, found.ratings)
     shelf = visitors.shelved(Factors(*known), found.families, found.artists, found.tastes)
     return Desk(found.songs, shelf, {name: n for n, name in enumerate(found.songs["song_id"])})
 
 
 def ask(
-    desk: Desk, rated: Iterable[str] = (), passed: Iterable[str] = (), n: int = ASKED
+    build: Published, rated: Iterable[str] = (), passed: Iterable[str] = (), n: int = ASKED
 ) -> list[Asked]:
     """Return the songs to ask a visitor about next: well known, of several tastes, and telling.
 
     Args:
-        desk: of the build.
+        build: whose songs they are.
         rated: ids of the songs that the visitor has rated.
         passed: ids of those that were asked and not rated, so that others come.
         n: songs to ask.
 
     Returns:
         Fewer where fewer are left.
+
+    Raises:
+        Unknown: the build was made without ratings.
     """
-    chosen = visitors.asked(desk.shelf, _places(desk, rated), _places(desk, passed), n)
-    names = ("song_id", "title", "artist", "year", "label")
-    return [Asked(*row) for row in desk.songs[chosen].select(names).iter_rows()]
+    shop = build.once(desk)
+    return _asked(shop, visitors.asked(shop.shelf, _places(shop, rated), _places(shop, passed), n))
 
 
-def rate(desk: Desk, ratings: Mapping[str, float], n: int = RECOMMENDED) -> list[Recommended]:
+def again(build: Published, song_ids: Iterable[str]) -> list[Asked]:
+    """Return songs that were asked before, in their order, without those that ratings know not."""
+    shop = build.once(desk)
+    return _asked(shop, _places(shop, song_ids))
+
+
+def rate(build: Published, ratings: Mapping[str, float], n: int = RECOMMENDED) -> list[Recommended]:
     """Return the songs that a visitor would rate highest, each with the rating that led to it.
 
     Args:
-        desk: of the build.
+        build: whose songs they are.
         ratings: ``song_id`` to stars; songs of which ratings say nothing count for nothing.
         n: songs to recommend.
 
     Raises:
         InputError: a rating is not from 1 to 5.
+        Unknown: the build was made without ratings.
     """
     wrong = [value for value in ratings.values() if not LOWEST <= value <= HIGHEST]
     if wrong:
         raise InputError(f"Expected ratings from 1 to 5, got {wrong[0]:g}.")
-    songs = _places(desk, ratings)
-    ids = desk.songs["song_id"].gather(songs)
+    shop = build.once(desk)
+    songs = _places(shop, ratings)
+    ids = shop.songs["song_id"].gather(songs)
     stars = np.array([ratings[song_id] for song_id in ids], dtype=np.float64)
-    picks = visitors.recommended(desk.shelf, songs, stars, n)
-    names = ("song_id", "title", "artist", "year")
-    rows = desk.songs[picks.songs].select(names).iter_rows(named=True)
+    picks = visitors.recommended(shop.shelf, songs, stars, n)
+    names = ("song_id", "title", "artist", "year", "key", "mode")
+    rows = shop.songs[picks.songs].select(names).iter_rows(named=True)
 
     def because(place: int) -> Because | None:
         if place < 0:
             return None
-        label = desk.songs["label"][int(songs[place])]
+        label = shop.songs["label"][int(songs[place])]
         return Because(ids[place], label, float(stars[place]))
 
     return [
@@ -165,12 +184,12 @@ def rate(desk: Desk, ratings: Mapping[str, float], n: int = RECOMMENDED) -> list
 
 
 def interview(
-    desk: Desk, reply: Reply, tell: Callable[[list[Recommended]], None]
+    build: Published, reply: Reply, tell: Callable[[list[Recommended]], None]
 ) -> dict[str, float]:
     """Ask about five songs, tell what is recommended, and go on as long as the visitor likes.
 
     Args:
-        desk: of the build.
+        build: whose songs they are.
         reply: told a question, returns what was typed, or none at the end of the input.
         tell: told what is recommended after every five songs that brought a rating.
 
@@ -180,7 +199,7 @@ def interview(
     ratings: dict[str, float] = {}
     passed: list[str] = []
     for _ in range(ROUNDS):
-        songs = ask(desk, ratings, passed)
+        songs = ask(build, ratings, passed)
         for number, song in enumerate(songs, start=1):
             answer = _answer(f"{number}. {song.label}: ", reply)
             if answer is None:
@@ -194,7 +213,7 @@ def interview(
                 passed.append(song.song_id)
         else:
             if ratings:
-                tell(rate(desk, ratings))
+                tell(rate(build, ratings))
             again = reply(f"{MORE}: five more songs, Enter: done ") if songs else None
             if again is None or again.strip().lower() != MORE:
                 break
@@ -220,14 +239,14 @@ def _answer(question: str, reply: Reply) -> float | str | None:
     return ""
 
 
-def given(build: Path, text: str, name: str) -> Given:
+def given(build: Published, text: str, name: str) -> Given:
     """Read one person's ratings: CSV with a header, or JSON.
 
     JSON is an object of song to rating, or an array of objects with the names that a header may
     have. A song is an id, an address, "artist - title", or title and artist apart.
 
     Args:
-        build: folder of a published build.
+        build: whose songs they are.
         text: what was given.
         name: what messages call it.
 
@@ -241,7 +260,8 @@ def given(build: Path, text: str, name: str) -> Given:
         raise InputError(f"{name}: expected at most {MOST_RATINGS:,} ratings.")
     clean = signals.cleaned_ratings(_rows(header, records, name), name, 0)
     wanted = ("song_id", "title", "artist", "popularity")
-    songs = export.frame(build / export.FILE, contracts.SONGS, wanted)
+    parquet = build.folder / "parquet" / f"{contracts.SONGS.name}.parquet"
+    songs = pl.read_parquet(parquet, columns=[*wanted])
     found = matching.matched(clean.readings, songs)
     lost = found.filter(pl.col("song_id").is_null())
     called = pl.coalesce("track_id", pl.format("{} - {}", "artist", "title"))
@@ -293,6 +313,11 @@ def _text(value: object) -> str | None:
     return str(value).strip() or None if isinstance(value, str | int | float) else None
 
 
-def _places(desk: Desk, song_ids: Iterable[str]) -> IndexMatrix:
-    places = (desk.places.get(song_id) for song_id in song_ids)
+def _asked(shop: Desk, places: IndexMatrix) -> list[Asked]:
+    names = ("song_id", "title", "artist", "year", "key", "mode", "label")
+    return [Asked(*row) for row in shop.songs[places].select(names).iter_rows()]
+
+
+def _places(shop: Desk, song_ids: Iterable[str]) -> IndexMatrix:
+    places = (shop.places.get(song_id) for song_id in song_ids)
     return np.array([place for place in places if place is not None], dtype=np.int64)
