@@ -79,6 +79,9 @@ LAYOUT: dict[str, dict[str, Any]] = {
     "song_genres": {"facets": ["genre"], "facet_size": 24, "size": 50},
     "artist_genres": {"facets": ["genre"], "facet_size": 24, "size": 50},
     "unmatched_tracks": {"sort_desc": "entries", "size": 50},
+    "artists": {"sort_desc": "songs", "size": 50},
+    "genres": {"sort_desc": "songs", "size": 50},
+    "tastes": {"sort_desc": "songs"},
     "recommendations": {"size": 50},
     "user_recommendations": {"size": 50},
     "rating_factors": {"sort_desc": "ratings", "size": 50},
@@ -197,7 +200,7 @@ _FRICTIONLESS: dict[DType, str] = {
     pl.Float64: "number",
     pl.Boolean: "boolean",
 }
-_IN_WORDS: dict[DType, str] = {
+IN_WORDS: dict[DType, str] = {
     pl.String: "text",
     pl.Int64: "integer",
     pl.Float64: "real",
@@ -254,7 +257,7 @@ def _entry(column: Column) -> str:
         about += f" Points at `{column.references}`."
     cells = (
         f"`{column.name}`",
-        _IN_WORDS[column.dtype],
+        IN_WORDS[column.dtype],
         column.unit,
         "yes" if column.nullable else "",
         column.bounds,

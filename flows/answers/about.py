@@ -1,0 +1,195 @@
+"""How a build came about and how good it is: a published build comes in, all it says goes out."""
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from flows.answers.published import Published, Row
+
+REASONS = 12
+
+# The metrics as people read them: what is measured, and whether more is better. The protocol and
+# the formulas are in docs/evaluation.md.
+METRICS = {
+    "NDCG@5-AF": (
+        "How well the first five find the rest of a playlist, the same artist left out",
+        "higher",
+    ),
+    "NDCG@5": ("How well the first five find the rest of a playlist", "higher"),
+    "hit rate@5-AF": (
+        "How often one of the first five is in the playlist, the same artist left out",
+        "higher",
+    ),
+    "recall@100-AF": (
+        "How much of the playlist the first hundred hold, the same artist left out",
+        "higher",
+    ),
+    "rating error": ("How far predicted ratings are from those held out, in stars", "lower"),
+    "proxy: same album": ("How much of an album lies among the hundred nearest", "higher"),
+    "proxy: same artist": ("How much of an artist lies among the hundred nearest", "higher"),
+    "catalogue coverage": ("Share of families of which a song is recommended", "higher"),
+    "never recommended": ("Share of songs in nobody's first five", "lower"),
+    "N5 maximum": ("In how many lists of five the song recommended most stands", "lower"),
+    "N5 skewness": ("How unevenly songs are recommended; above 1.2 is much", "lower"),
+    "N5 Gini": ("The same as inequality: 0 is the same for all", "lower"),
+    "popularity drift": ("How much more popular a list is than its song, of 100", ""),
+    "popularity correlation": ("How closely a list's popularity follows its song's", ""),
+    "intra-list similarity": ("How alike the songs of one list are", ""),
+    "genre lift": ("How much oftener a recommended pair shares a genre than any pair", "higher"),
+    "exactness": ("Share of the nearest that a search in double precision confirms", "higher"),
+    "held-out playlists learnt from": ("Held-out playlists that were learnt from", "lower"),
+    "held-out playlists set aside": ("Held-out playlists that are nearly one learnt from", ""),
+}
+SPLITS = {
+    "all": "all songs asked",
+    "warm": "songs that playlists were learnt from",
+    "cold": "songs new to playlists",
+    "learnt": "playlists that were learnt from",
+    "catalogue": "the whole catalogue",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """How many rows of a file were rejected for one reason."""
+
+    source: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A measure of one model; ``low`` to ``high`` is the 95 % interval, where one is sampled."""
+
+    model: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One thing that is measured, for every model that it is measured for.
+
+    Args:
+        metric: as in the table ``evaluation``.
+        split: as there.
+        about: what it is, in words.
+        over: what the split is, in words.
+        better: higher, lower, or nothing where neither is.
+        n: queries, songs, pairs or ratings that were measured.
+        values: the best first where one is better; Segue is among them.
+    """
+
+    metric: str
+    split: str
+    about: str
+    over: str
+    better: str
+    n: int
+    values: list[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One block of the recipe; ``share`` of the mean squared distance comes from it, 0 to 1."""
+
+    block: str
+    columns: int
+    weight: float
+    share: float
+    transforms: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a build says of itself.
+
+    Args:
+        parameters: the settings that shape the rows.
+        counts: rows of each table.
+        seconds: each stage in the order in which they ran.
+        peak_memory_mb: the most that the build held at once.
+        bytes: of all its files.
+        sources: rows of the table ``sources``.
+        rejected: the commonest reasons, the most rows first.
+        other_reasons: how many more reasons there are.
+        oddities: rules of the table ``oddities`` that rows showed.
+        checks: rows of the table ``checks``.
+        recipe: the block that decides most first.
+        builds: rows of the table ``builds`` but those of this one, the newest first.
+    """
+
+    build_id: str
+    name: str
+    published_at: str
+    code_version: str
+    parameters: dict[str, Any]
+    counts: dict[str, int]
+    seconds: dict[str, float]
+    peak_memory_mb: float
+    bytes: int
+    sources: list[Row]
+    rejected: list[Rejected]
+    other_reasons: int
+    oddities: list[Row]
+    checks: list[Row]
+    evaluation: list[Metric]
+    recipe: list[Part]
+    builds: list[Row]
+
+
+def about(build: Published) -> About:
+    """Return what the build says of itself; it never changes, so it is read once."""
+    return build.once(_about)
+
+
+def _about(build: Published) -> About:
+    manifest = build.manifest
+    reasons = [Rejected(**row) for row in build.rows("rejected_reasons")]
+    checks = build.rows("checks_held")
+    return About(
+        manifest.build_id,
+        manifest.name,
+        manifest.published_at,
+        manifest.code_version,
+        manifest.parameters,
+        manifest.counts,
+        manifest.seconds,
+        manifest.peak_memory_mb,
+        sum(facts["bytes"] for facts in manifest.files.values()),
+        build.rows("sources_read"),
+        reasons[:REASONS],
+        len(reasons[REASONS:]),
+        build.rows("oddities_met"),
+        [row | {"passed": bool(row["passed"])} for row in checks],
+        _metrics(build.rows("evaluation_measured")),
+        [_part(row) for row in build.rows("recipe_blocks")],
+        [_earlier(row) for row in build.rows("builds_before", build_id=manifest.build_id)],
+    )
+
+
+def _metrics(rows: list[Row]) -> list[Metric]:
+    """Gather the models of each metric and split, those that are compared first."""
+    groups = groupby(rows, lambda row: (row["metric"], row["split"]))
+    told = [_metric(*key, list(found)) for key, found in groups]
+    places = {name: place for place, name in enumerate(METRICS)}
+    return sorted(told, key=lambda m: (places.get(m.metric, len(places)), [*SPLITS].index(m.split)))
+
+
+def _metric(metric: str, split: str, rows: list[Row]) -> Metric:
+    words, better = METRICS.get(metric, (metric, ""))
+    values = [Value(row["model"], row["value"], row["low"], row["high"]) for row in rows]
+    if better:
+        values.sort(key=lambda value: value.value, reverse=better == "higher")
+    return Metric(metric, split, words, SPLITS[split], better, max(r["n"] for r in rows), values)
+
+
+def _part(row: Row) -> Part:
+    return Part(**row | {"transforms": json.loads(row["transforms"])})
+
+
+def _earlier(row: Row) -> Row:
+    return row | {name: json.loads(row[name]) for name in ("sources", "parameters")}

@@ -1,0 +1,15 @@
+-- How many recommendations lead from one taste to another, the most first.
+select
+    taste.label as taste,
+    other_taste.label as leads_to,
+    count(*) as recommended,
+    round(avg(recommendations.distance), 3) as mean_distance
+from recommendations
+join songs on songs.song_id = recommendations.song_id
+join songs as other on other.song_id = recommendations.recommended_song_id
+join tastes as taste on taste.taste_id = songs.taste_id
+join tastes as other_taste on other_taste.taste_id = other.taste_id
+where songs.taste_id <> other.taste_id
+group by taste.label, other_taste.label
+order by recommended desc, taste, leads_to
+limit 10;
