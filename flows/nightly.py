@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
-from flows import rating, recommending, stages, summary
+from flows import mapping, rating, recommending, stages, summary
 from flows.plan import IO_ERRORS, Plan, begin, held, planned, up_to_date
 from flows.progress import Progress
 from flows.settings import settings
@@ -57,6 +57,7 @@ merge_songs = _step(stages.merge_songs)
 match_signals = _step(stages.match_signals)
 find_recommendations = _step(recommending.find_recommendations)
 fit_ratings = _step(rating.fit_ratings)
+map_songs = _step(mapping.map_songs)
 write_build = _step(stages.write_build)
 check_build = _step(stages.check_build)
 publish_build = _step(stages.publish_build)
@@ -78,9 +79,10 @@ def ingest(plan: Plan, progress: Progress) -> None:
 
 @flow(name="recommend", flow_run_name=_name_of_stage, validate_parameters=False)
 def recommend(plan: Plan, progress: Progress) -> None:
-    """Find what is recommended for every song, and to everyone who rates."""
+    """Find what is recommended for every song and to everyone who rates, and sum it up."""
     find_recommendations(plan, progress)
     fit_ratings(plan, progress)
+    map_songs(plan, progress)
 
 
 @flow(name="publish", flow_run_name=_name_of_stage, validate_parameters=False)

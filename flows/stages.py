@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from flows import evaluating, rating, recommending
+from flows import evaluating, mapping, rating, recommending
 from flows.plan import Plan, begin, last_build, stamp
 from flows.progress import Progress, peak_memory_mb
 from transforms import cleaning, families, features, matching, signals
@@ -168,8 +168,9 @@ def merge_songs(plan: Plan, progress: Progress) -> None:
         progress.stage("merged", unit="songs") as advance,
     ):
         merged = warehouse.query("merge_songs")
-        # Which taste a song is of is known once it has a vector.
-        labelled = merged.with_columns(label=features.label(), taste_id=pl.lit(""))
+        # Which taste a song is of is known once it has a vector, and where it lies after that.
+        nowhere = {"taste_id": pl.lit(""), "map_x": pl.lit(0.5), "map_y": pl.lit(0.5)}
+        labelled = merged.with_columns(label=features.label(), **nowhere)
         songs = families.with_families(labelled).select(contracts.SONGS.schema.keys())
         _require_enough(songs.height, plan.settings.neighbours)
         advance(warehouse.replace(contracts.SONGS, songs))
@@ -392,9 +393,10 @@ def ingest(plan: Plan, progress: Progress) -> None:
 
 
 def recommend(plan: Plan, progress: Progress) -> None:
-    """Find what is recommended for every song, and to everyone who rates."""
+    """Find what is recommended for every song and to everyone who rates, and sum it up."""
     recommending.find_recommendations(plan, progress)
     rating.fit_ratings(plan, progress)
+    mapping.map_songs(plan, progress)
 
 
 def publish(plan: Plan, progress: Progress) -> Manifest:

@@ -29,6 +29,8 @@ STAGES = (
         "encoded",
         "searched",
         "explained",
+        "mapped",
+        "summed",
         "written",
         "checked",
         "twinned",

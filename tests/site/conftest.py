@@ -15,12 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from flows import mapping
 from flows.serve import site
+from transforms import ratings
 from warehouse import ddl
-from warehouse.contracts import BECAUSE, MEASUREMENTS, TABLES, VIEWS, Table
+from warehouse.contracts import (
+    BECAUSE,
+    MEASUREMENTS,
+    RECOMMENDATIONS,
+    SONG_GENRES,
+    SONGS,
+    TABLES,
+    VIEWS,
+    Table,
+)
 from warehouse.search_index import write_search
 
 SQL = Path(ddl.__file__).parent / "sql"
@@ -64,7 +76,9 @@ def songs() -> list[dict[str, Any]]:
             "explicit": song_id == "explicit",
             "popularity": None if song_id == "timeless" else 90 - place,
             "family_id": family or song_id,
-            "taste_id": "t1",
+            "taste_id": "t1" if place % 2 else "t2",
+            "map_x": place / len(INVENTED),
+            "map_y": (place * 7 % 20) / 20,
             "source": "invented.csv",
             "label": f"{title} - {artists[0]}" + (f" ({year})" if year else ""),
         }
@@ -94,24 +108,41 @@ def recommendations() -> list[dict[str, Any]]:
     return rows
 
 
+def summed(*rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the tables that the build sums up from songs, recommendations and genres."""
+    songs, recommended, filed = (
+        pl.DataFrame(part, {name: table.schema[name] for name in part[0]})
+        for part, table in zip(rows, (SONGS, RECOMMENDATIONS, SONG_GENRES), strict=True)
+    )
+    songs = songs.sort("song_id")
+    lists, _ = ratings.neighbours(recommended, songs["song_id"])
+    made = mapping.sums(songs, recommended, lists, filed)
+    return {table.name: table.check(frame).to_dicts() for table, frame in made}
+
+
 def contents() -> dict[str, list[dict[str, Any]]]:
     found = songs()
     families: dict[str, list[str]] = {}
     for song in found:
         families.setdefault(song["family_id"], []).append(song["song_id"])
     recommended = recommendations()
+    genres = [
+        {"song_id": song_id, "genre": genre}
+        for song_id, _, _, _, named, _ in INVENTED
+        for genre in named
+    ]
     return {
+        **summed(found, recommended, genres),
         "songs": found,
         "families": [
             {"family_id": name, "song_id": members[0], "versions": len(members)}
             for name, members in families.items()
         ],
-        "tastes": [{"taste_id": "t1", "label": "folk, acoustic", "songs": len(found)}],
-        "song_genres": [
-            {"song_id": song_id, "genre": genre}
-            for song_id, _, _, _, genres, _ in INVENTED
-            for genre in genres
+        "tastes": [
+            {"taste_id": "t1", "label": "folk, acoustic", "songs": len(found) // 2, "energy": 0.4},
+            {"taste_id": "t2", "label": "mixed", "songs": len(found) - len(found) // 2},
         ],
+        "song_genres": genres,
         "recommendations": recommended,
         "features": [
             {
@@ -196,7 +227,14 @@ def write_build(folder: Path) -> Path:
     database.close()
     manifest = {
         "build_id": "abc123",
+        "name": "20261120T031200Z-abc123",
         "published_at": "2026-11-20T03:12:00Z",
+        "code_version": "0.1.0",
+        "parameters": {},
+        "sources": {"invented.csv": "0" * 64},
+        "seconds": {"read": 0.1},
+        "peak_memory_mb": 100.0,
+        "files": {},
         "counts": {
             "songs": len(rows["songs"]),
             "recommendations": len(rows["recommendations"]),

@@ -1,0 +1,124 @@
+"""Lay songs out on a plane: vectors and recommendations come in, a place for each song goes out.
+
+t-SNE (van der Maaten and Hinton, JMLR 2008) places landmarks, some of every taste. Every other
+song comes to lie among its nearest landmarks, and is then drawn a little to what is recommended
+for it, which tells songs of one landmark apart. Seeded, and every sum on one thread, so that
+equal input gives an equal map.
+"""
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from models.neighbours import FloatMatrix, IndexMatrix
+from models.songs import SingleMatrix
+
+Flags = NDArray[np.bool_]
+
+LANDMARKS = 2_400
+PERPLEXITY = 30
+PASSES = 400
+ANGLE = 0.7
+AMONG = 3
+ROUNDS = 8
+BLOCK = 4096
+DIGITS = 5
+SEED = 20261121
+
+
+def places(points: SingleMatrix, tastes: IndexMatrix, lists: IndexMatrix) -> FloatMatrix:
+    """Return where each song lies, so that songs which are alike lie near each other.
+
+    Args:
+        points: shape ``(n_songs, n_columns)``, finite.
+        tastes: shape ``(n_songs,)``, a number for each song's taste.
+        lists: shape ``(n_songs, k)``, the rows that are recommended for each; -1 for none.
+
+    Returns:
+        Shape ``(n_songs, 2)``, from 0 to 1; one scale for both axes.
+    """
+    marks = landmarks(tastes)
+    with threadpool_limits(1):
+        placed = _embedded(points[marks])
+    if len(marks) == len(points):
+        return _fitted(placed)
+    found = _among(points, points[marks], placed)
+    found[marks] = placed
+    return _fitted(_drawn(found, lists, marks))
+
+
+def landmarks(tastes: IndexMatrix, number: int = LANDMARKS) -> IndexMatrix:
+    """Return the rows of ``number`` songs, of each taste its share, in ascending order."""
+    songs = len(tastes)
+    if songs <= number:
+        return np.arange(songs)
+    mixed = np.lexsort((np.random.default_rng(SEED).permutation(songs), tastes))
+    return np.sort(mixed[np.linspace(0, songs - 1, number).astype(np.int64)])
+
+
+def _embedded(points: SingleMatrix) -> FloatMatrix:
+    """Return shape ``(n_points, 2)`` by t-SNE, which starts from the first two components.
+
+    Fewer than a handful of points, or points that are all the same, have nothing to unfold.
+    """
+    flat = np.zeros((len(points), 2))
+    columns = min(2, *points.shape)
+    if len(points) > 1:
+        flat[:, :columns] = PCA(columns, svd_solver="full").fit_transform(points)
+    spread = flat[:, 0].std()
+    if len(points) <= AMONG or spread == 0:
+        return flat
+    perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
+    start = (flat / spread * 1e-4).astype(np.float32)
+    how = {"init": start, "max_iter": PASSES, "angle": ANGLE, "random_state": SEED, "n_jobs": 1}
+    return np.asarray(TSNE(2, perplexity=perplexity, **how).fit_transform(points), np.float64)
+
+
+def _among(points: SingleMatrix, marks: SingleMatrix, placed: FloatMatrix) -> FloatMatrix:
+    """Return for each point the mean place of its nearest landmarks, by distance to the -4."""
+    squares = np.einsum("ij,ij->i", marks, marks)
+
+    def block(start: int) -> FloatMatrix:
+        some = points[start : start + BLOCK]
+        apart = squares - 2 * (some @ marks.T)
+        apart += np.einsum("ij,ij->i", some, some)[:, None]
+        rows = np.arange(len(some))
+        nearest, distance = np.empty((2, AMONG, len(some)))
+        for place in range(AMONG):
+            nearest[place] = mark = apart.argmin(axis=1)
+            distance[place] = apart[rows, mark]
+            apart[rows, mark] = np.inf
+        weight = np.maximum(distance, 1e-6) ** -2
+        weight /= weight.sum(axis=0)
+        at = placed[nearest.astype(np.int64)]
+        return np.asarray(np.einsum("kn,knd->nd", weight, at))
+
+    jobs = Parallel(-1, backend="threading")
+    with threadpool_limits(1, "blas"):
+        blocks = jobs(delayed(block)(start) for start in range(0, len(points), BLOCK))
+    return np.concatenate(list(blocks))
+
+
+def _drawn(found: FloatMatrix, lists: IndexMatrix, marks: IndexMatrix) -> FloatMatrix:
+    """Move songs half of the way to the mean of what is recommended for them, again and again.
+
+    Landmarks stay where they are; without them everything would shrink to a point.
+    """
+    known: Flags = np.asarray(lists >= 0)
+    share = known / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    moves: Flags = np.asarray(known.any(axis=1))
+    moves[marks] = False
+    for _ in range(ROUNDS):
+        middle = np.einsum("nk,nkd->nd", share, found[lists])
+        found = np.where(moves[:, None], (found + middle) / 2, found)
+    return found
+
+
+def _fitted(found: FloatMatrix) -> FloatMatrix:
+    """Fit the plane into the unit square, in its middle, without a change of shape."""
+    low, high = found.min(axis=0), found.max(axis=0)
+    side = float((high - low).max()) or 1.0
+    return np.asarray(np.round(0.5 + (found - (low + high) / 2) / side, DIGITS))
