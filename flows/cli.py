@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -256,6 +256,9 @@ def similar(
         str | None,
         typer.Option(help="JSON object of features, a file that holds one, or - for stdin."),
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show the means of the list's audio features.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     neighbours: Neighbours = None,
     home: Home = None,
@@ -270,26 +273,31 @@ def similar(
 
     with _told():
         chosen = _settings(home=home, neighbours=neighbours)
-        folder = release.published(_home(chosen))
+        build = Published(release.published(_home(chosen)))
         if song is not None and features is not None:
             raise InputError("Give a song or --features, not both.")
         if song is not None:
-            label, matches = lookup.recommended(
-                Published(folder), song, neighbours and chosen.neighbours
-            )
+            found = lookup.similar(build, song, neighbours and chosen.neighbours, profile)
         else:
             given = _features("-" if features is None and as_json else features)
-            label = str(given.get("title") or "the song given")
-            matches = lookup.matched(folder, given, chosen.neighbours)
+            found = lookup.like_features(build, given, chosen.neighbours, profile)
         if as_json:
-            print(json.dumps({"song": label, "similar": [asdict(m) for m in matches]}, indent=2))
+            hidden = () if profile else ("feature_profile",)
+            told = {name: v for name, v in asdict(found).items() if name not in hidden}
+            print(json.dumps(told, indent=2))
             return
         table = _table("", "song", "artist", "year", "distance", "why")
-        for m in matches:
+        for m in found.similar:
             year = str(m.year or "")
             table.add_row(str(m.rank), m.title, m.artist, year, f"{m.distance:.2f}", m.reason or "")
-        out.print(f"Like {label}")
+        out.print(f"Like {found.song}")
         out.print(table)
+        if found.feature_profile:
+            means = _table("feature", "the song", "its list", "catalogue", "unit")
+            for f in found.feature_profile:
+                values = (f.song, f.recommended, f.catalogue)
+                means.add_row(f.feature, *("" if v is None else f"{v:.4g}" for v in values), f.unit)
+            out.print(means)
 
 
 @app.command()
@@ -297,31 +305,56 @@ def search(
     text: Annotated[str, typer.Argument(help="A title, an artist, both, or what it is about.")],
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Songs to show.")] = 20,
+    year_from: Annotated[int | None, typer.Option(help="The first year.")] = None,
+    year_to: Annotated[int | None, typer.Option(help="The last year.")] = None,
+    genre: Annotated[str | None, typer.Option(help="Of the song or its artist.")] = None,
+    explicit: Annotated[
+        bool | None, typer.Option("--explicit/--clean", help="Marked so, or marked not so.")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Find songs, whatever the spelling, case and word order."""
-    from models.search import Searcher
-    from warehouse import export, release
-    from warehouse.search import SearchIndex
+    from flows.answers import search as finding
+    from flows.answers.published import Published
+    from warehouse import release
 
     with _told():
-        file = release.published(_home(_settings(home=home))) / export.FILE
-        with closing(export.opened(file)) as database:
-            hits = Searcher(SearchIndex(database)).search(text, limit)
-            wanted = "select title, artist, year from songs where song_id = ?"
-            songs = [database.execute(wanted, (hit.song_id,)).fetchone() for hit in hits]
+        build = Published(release.published(_home(_settings(home=home))))
+        filters = finding.Filters(year_from, year_to, genre, explicit)
+        found = finding.search(build, text, limit, filters)
         if as_json:
-            names = ("title", "artist", "year")
-            rows = [
-                asdict(hit) | dict(zip(names, song, strict=True))
-                for hit, song in zip(hits, songs, strict=True)
-            ]
-            print(json.dumps({"query": text, "songs": rows}, indent=2))
+            print(json.dumps(asdict(found), indent=2))
             return
-        table = _table("song", "artist", "year", "found by", "song_id")
-        for hit, (title, artist, year) in zip(hits, songs, strict=True):
-            table.add_row(title, artist, str(year or ""), hit.how, hit.song_id)
-        out.print(table if hits else "No song is like that.")
+        table = _table("song", "artist", "year", "album", "versions", "found by", "song_id")
+        for s in found.songs:
+            versions = str(s.others + 1) if s.others else ""
+            year = str(s.year or "")
+            table.add_row(s.title, s.artist, year, s.album or "", versions, s.how, s.song_id)
+        out.print(table if found.songs else "No song is like that.")
+        if found.total > len(found.songs):
+            out.print(f"The best {len(found.songs)} of {found.total:,} that come near.")
+
+
+@app.command()
+def request(
+    file: Annotated[str, typer.Argument(help="A JSON file of questions, or - for stdin.")],
+    home: Home = None,
+) -> None:
+    """Answer questions in JSON, each a search and a playlist, by names, ids and distances.
+
+    FILE holds an array such as [{"search": "money", "playlist": ["<song_id>"],
+    "recommender_neighbors": 50, "search_neighbors": 20}].
+    """
+    from flows.answers import request as asking
+    from flows.answers.mix import MOST_BYTES
+    from flows.answers.published import Published
+    from flows.asked import questions
+    from warehouse import release
+
+    with _told():
+        build = Published(release.published(_home(_settings(home=home))))
+        asked = questions(_text_of(file, MOST_BYTES))
+        print(json.dumps([asdict(one) for one in asking.answers(build, asked)], indent=2))
 
 
 @app.command()
@@ -476,7 +509,8 @@ def mix(
             raise InputError(f"Expected one of {', '.join(WRITERS)} as --format, got {form!r}.")
         build = Published(release.published(_home(_settings(home=home))))
         name = "stdin" if file == "-" else Path(file).name
-        made = mixes.mixed(build, _text_of(file, mixes.MOST_BYTES), name, places)
+        text = _text_of(file, mixes.MOST_BYTES)
+        made = mixes.mixed(build, mixes.Saved(text, name=name, places=places))
         _tell_unmatched(made)
         if not made.saved:
             raise InputError(f"Nothing of {name} is in the catalogue.")

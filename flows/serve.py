@@ -51,7 +51,7 @@ def site(
         inspect_data={DATABASE: inspected(file)},
     )
     tell_rows_of_view(opened)
-    opened.api = api.app(published)  # what the pages are made of; see plugins/pages.py
+    opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
     return opened
 
 

@@ -108,23 +108,27 @@ def encoded(pipeline: Pipeline, songs: Songs) -> SingleMatrix:
     return np.ascontiguousarray(pipeline.transform(songs), dtype=np.float32)
 
 
-def stranger(pipeline: Pipeline, measurements: FloatMatrix, artist: int = -1) -> Songs:
+def stranger(
+    pipeline: Pipeline,
+    measurements: FloatMatrix,
+    artist: int = -1,
+    genres: csr_array | None = None,
+) -> Songs:
     """Return songs that are not in the catalogue as the pipeline takes them.
 
     Args:
         pipeline: fitted to the catalogue.
         measurements: shape ``(n_songs, len(COMPARED))``.
         artist: number of their artist in the catalogue, -1 if it does not have them.
+        genres: as ``Songs`` has them, for the genres of the catalogue; none are known otherwise.
     """
     genre = pipeline.named_steps.get("genre")
-    genres = genre.block_.tfidf_.n_features_in_ if genre else 0
+    known = genre.block_.tfidf_.n_features_in_ if genre else 0
     number = len(measurements)
     nowhere = np.full(number, -1)
+    none = csr_array((number, known), dtype=np.int8)
     return Songs(
-        measurements,
-        csr_array((number, genres), dtype=np.int8),
-        np.full(number, artist),
-        nowhere,
+        measurements, none if genres is None else genres, np.full(number, artist), nowhere
     )
 
 

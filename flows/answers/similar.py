@@ -1,22 +1,27 @@
 """Match one song with a published build: an id, a title or its features come in, songs go out."""
 
+import difflib
+import reprlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.sparse import csr_array
 
+from flows.answers.profile import Feature, feature_profile
 from flows.answers.published import Published, Unknown
-from models import encoder, neighbours, ranking
+from flows.answers.shelf import nearest, shelf_of
+from models import encoder
 from transforms import families, features
 from warehouse import contracts, export
 from warehouse.errors import InputError
-from warehouse.manifest import load_model
 
 KNOWN_TITLES = 5
+MOST_TOLD = 20  # breaches
+MOST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,47 +38,80 @@ class Match:
     reason: str | None
 
 
-def recommended(build: Published, song: str, k: int | None = None) -> tuple[str, list[Match]]:
-    """Return the label of a song of the catalogue and its published recommendations.
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """The songs like one, nearest first.
+
+    Args:
+        song: its label.
+        feature_profile: its audio features beside their means, where they are asked for.
+    """
+
+    song: str
+    similar: list[Match]
+    feature_profile: list[Feature] | None
+
+
+def similar(build: Published, song: str, k: int | None = None, profile: bool = False) -> Similar:
+    """Return what is recommended for a song of the catalogue.
 
     Args:
         build: a published build.
         song: a ``song_id``, or a title that belongs to one song.
         k: how many to return; all of them unless told.
+        profile: say how the list sounds beside the song, too.
 
     Raises:
         Unknown: no song answers to it.
         InputError: several do, or the build holds fewer than ``k``.
     """
-    song_id, label = _named(build.database, song)
-    rows = build.rows("song_recommendations", song_id=song_id)
+    values = build.rows("song", song_id=_named(build.database, song))[0]
+    rows = build.rows("song_recommendations", song_id=values["song_id"])
     matches = [Match(**{name: row[name] for name in Match.__slots__}) for row in rows]
     if k is not None and k > len(matches):
         raise InputError(
-            f"The build holds {len(matches)} recommendations for {label}, not {k}. "
+            f"The build holds {len(matches)} recommendations for {values['label']}, not {k}. "
             f"Build more: segue build --neighbours {k}"
         )
-    return label, matches[:k]
+    shown = matches[:k]
+    return Similar(values["label"], shown, _profile(build, values, shown) if profile else None)
 
 
-def _named(database: sqlite3.Connection, song: str) -> tuple[str, str]:
+def like_features(
+    build: Published, song: Mapping[str, Any], k: int, profile: bool = False
+) -> Similar:
+    """Return the songs like a new one, as ``matched`` does."""
+    matches = matched(build, song, k)
+    label = str(song.get("title") or "the song given")[:200]
+    return Similar(label, matches, _profile(build, song, matches) if profile else None)
+
+
+def _profile(build: Published, song: Mapping[str, Any], matches: Sequence[Match]) -> list[Feature]:
+    return feature_profile(build, song, [match.song_id for match in matches])
+
+
+def _named(database: sqlite3.Connection, song: str) -> str:
+    song = _writable(song)
     by_id = database.execute("select song_id, label from songs where song_id = ?", [song])
     found = by_id.fetchall() or _titled(database, song)
     if len(found) == 1:
-        return found[0][0], found[0][1]
+        return str(found[0][0])
+    asked = reprlib.repr(song)
     if not found:
-        raise Unknown(f"No song has the id or the title {song!r}. Look it up: segue search.")
+        raise Unknown(f"No song has the id or the title {asked}. Look it up: segue search.")
     shown = "\n".join(f"  {song_id}  {label}" for song_id, label in found[:KNOWN_TITLES])
     more = f"\n  and {len(found) - KNOWN_TITLES} more" if len(found) > KNOWN_TITLES else ""
-    raise InputError(f"{len(found)} songs are called {song!r}. Give the id of one:\n{shown}{more}")
+    raise InputError(f"{len(found)} songs are called {asked}. Give the id of one:\n{shown}{more}")
 
 
 def _titled(database: sqlite3.Connection, title: str) -> list[tuple[str, str]]:
-    phrase = '"' + title.replace('"', '""') + '"'
+    words = " ".join(_writable(title).replace('"', " ").replace("\0", " ").split())
+    if not words:
+        return []
     rows = database.execute(
         "select song_id, label, songs.title from songs_fts join songs on songs.rowid = "
         "songs_fts.rowid where songs_fts match ? order by popularity desc, song_id limit 10000",
-        [f"title : {phrase}"],
+        [f'title : "{words}"'],
     )
     wanted = _fold(title)
     return [(song_id, label) for song_id, label, found in rows if _fold(found) == wanted]
@@ -83,102 +121,124 @@ def _fold(text: str) -> str:
     return str(pl.select(families.folded(pl.lit(text))).item())
 
 
-def matched(build: Path, song: Mapping[str, Any], k: int) -> list[Match]:
+def matched(build: Published, song: Mapping[str, Any], k: int) -> list[Match]:
     """Encode a song that need not be in the catalogue and return the ``k`` songs nearest to it.
 
     The rules are those of the recommendations; a family is left out where ``title`` and
     ``artist`` are given.
 
     Args:
-        build: folder of a published build; its models are loaded if they are as it says.
-        song: any of ``COMPARED`` in the units of the ``songs`` table, ``title`` and ``artist``.
+        build: a published build; its models are loaded if they are as it says.
+        song: any of ``COMPARED`` in the units of the ``songs`` table, ``title``, ``artist`` and
+            ``genres``, a list.
         k: how many songs to return.
 
     Raises:
-        InputError: an unknown name or a value outside its contract; says all of them.
+        InputError: an unknown name or genre, or a value outside its contract; says all of them.
     """
     query_row = _one_song(song)
-    pipeline = load_model(build, "encoder")
-    vectors = np.asarray(load_model(build, "vectors"))
-    songs = _songs(build).with_columns(by=families.folded(pl.col("artist")))
-    artist = _artist(songs, query_row)
-    stranger = encoder.stranger(pipeline, features.measurements(query_row), artist)
-    query_vector = encoder.encoded(pipeline, stranger).astype(np.float64)
-    rows, distances = _nearest(vectors, query_vector, songs, _family(songs, query_row), k)
+    shelf = build.once(shelf_of)
+    stranger = encoder.stranger(
+        build.encoder,
+        features.measurements(query_row),
+        shelf.numbers.get(features.artists(query_row)[0], -1),
+        _genres(build, song.get("genres") or []),
+    )
+    vector = encoder.encoded(build.encoder, stranger)
+    found = nearest(build, vector, _versions(shelf.songs, query_row), k)
+    named = shelf.songs[found.songs].select("song_id", "title", "artist", "year")
     return [
-        Match(rank, row["song_id"], row["title"], row["artist"], row["year"], d, 1 / (1 + d), None)
-        for rank, (row, d) in enumerate(
-            zip(songs[rows].iter_rows(named=True), distances, strict=True), start=1
+        Match(rank, **row, distance=apart, similarity=1 / (1 + apart), reason=None)
+        for rank, (row, apart) in enumerate(
+            zip(named.iter_rows(named=True), found.distances.tolist(), strict=True), start=1
         )
     ]
 
 
-def _nearest(
-    vectors: neighbours.FloatMatrix,
-    query: neighbours.FloatMatrix,
-    songs: pl.DataFrame,
-    own: str,
-    k: int,
-) -> tuple[list[int], list[float]]:
-    """Return rows and distances of the ``k`` nearest songs that the rules allow."""
-    ids = features.numbered(pl.concat([songs["family_id"], pl.Series([own])]))
-    artists = features.numbered(songs["by"])
-    depth = 8 * k + 64
-    while True:
-        depth = min(depth, len(vectors))
-        near, far = neighbours.nearest_by_definition(vectors, query, depth)
-        picked = ranking.allowed(near[0], {ids[-1]}, ids[:-1], artists, k)
-        if len(picked) == k or depth == len(vectors):
-            return near[0][picked].tolist(), far[0][picked].tolist()
-        depth *= ranking.DEEPER
+def _genres(build: Published, given: Sequence[str]) -> csr_array | None:
+    """Return genres as the encoder takes them, none where none are given.
+
+    Raises:
+        InputError: the build compares no genres, or does not know all of these.
+    """
+    if not given:
+        return None
+    numbers = build.once(_genre_numbers)
+    if not numbers:
+        raise InputError("This build compares no genres, so none can be given.")
+    wanted = {genre.strip().lower() for genre in given}
+    unknown = sorted(wanted - numbers.keys())
+    if unknown:
+        near = [n for u in unknown[:3] for n in difflib.get_close_matches(u[:40], numbers, n=2)]
+        raise InputError(
+            f"Expected genres of the catalogue, got {reprlib.repr(unknown)}."
+            + (f" Near are: {', '.join(near)}." if near else "")
+        )
+    columns = [numbers[genre] for genre in sorted(wanted)]
+    ones = np.ones(len(columns), dtype=np.int8)
+    return csr_array((ones, ([0] * len(columns), columns)), shape=(1, len(numbers)))
 
 
-def _artist(songs: pl.DataFrame, song: pl.DataFrame) -> int:
-    """Return the number that the encoder knows an artist by, -1 for one it does not know."""
-    known = songs["by"].unique().sort()
-    place = known.index_of(features.artists(song)[0])
-    return -1 if place is None else place
+def _genre_numbers(build: Published) -> dict[str, int]:
+    """Return the number that the encoder knows each genre by, none where it compares none."""
+    if "genre" not in build.encoder.named_steps:
+        return {}
+    tables = (contracts.SONG_GENRES, contracts.ARTIST_GENRES)
+    filed = pl.concat([export.frame(build.file, table, ("genre",)) for table in tables])
+    return {genre: number for number, genre in enumerate(filed["genre"].unique().sort())}
 
 
-def _family(songs: pl.DataFrame, song: pl.DataFrame) -> str:
-    """Return the family of the catalogue that a song belongs to, or a new one.
+def _versions(songs: pl.DataFrame, song: pl.DataFrame) -> list[int]:
+    """Return a row of the family of the catalogue that a song belongs to, or no row.
 
     Whether two songs called "Intro" are one depends on the artist's others, so it is found among
     those, not from the name alone.
     """
-    by_artist = songs.join(song.select(by=families.folded(pl.col("artist"))), on="by", how="semi")
+    own = song.select(by=families.folded(pl.col("artist")))
+    by_artist = songs.with_row_index("row").join(own, on="by", how="semi")
     names = ("song_id", "title", "artist", "duration_ms")
     found = families.with_families(pl.concat([by_artist.select(names), song.select(names)]))
-    own = found["family_id"][-1]
-    known = by_artist.filter(found["family_id"].head(-1) == own)
-    return str(known["family_id"][0] if known.height else own)
-
-
-def _songs(build: Path) -> pl.DataFrame:
-    names = ("song_id", "title", "artist", "year", "duration_ms", "family_id")
-    return export.frame(build / export.FILE, contracts.SONGS, names).sort("song_id")
+    same = by_artist.filter(found["family_id"].head(-1) == found["family_id"][-1])
+    return same["row"].head(1).to_list()
 
 
 def _one_song(song: Mapping[str, Any]) -> pl.DataFrame:
     """Return a frame of one row with every column of ``COMPARED``, null where not given."""
-    known = (*contracts.COMPARED, "title", "artist")
-    breaches = [f"{name} is not known" for name in song if name not in known]
+    texts = ("title", "artist")
+    known = (*contracts.COMPARED, *texts, "genres")
+    breaches = [f"{reprlib.repr(name)} is not known" for name in song if name not in known]
     breaches += [b for name in contracts.COMPARED for b in _breaches(name, song.get(name))]
+    breaches += [
+        f"{name} is {reprlib.repr(song[name])}, expected text"
+        for name in texts
+        if not isinstance(song.get(name) or "", str)
+    ]
+    if not _all_text(song.get("genres") or []):
+        breaches.append(f"genres is {reprlib.repr(song['genres'])}, expected a list of texts")
     if not any(song.get(name) is not None for name in contracts.COMPARED):
         breaches.append("no feature is given")
     if breaches:
+        more = f"; and {len(breaches) - MOST_TOLD:,} more" if len(breaches) > MOST_TOLD else ""
         raise InputError(
-            f"The song cannot be encoded: {'; '.join(breaches)}. "
+            f"The song cannot be encoded: {'; '.join(breaches[:MOST_TOLD])}{more}. "
             f"Expected a JSON object with any of: {', '.join(known)}."
         )
     values = {
         "song_id": "",
-        "title": str(song.get("title") or "\0"),
-        "artist": str(song.get("artist") or "\0"),
+        **{name: _writable(song.get(name) or "\0") for name in texts},
         **{name: song.get(name) for name in contracts.COMPARED},
     }
     schema = {name: contracts.SONGS[name].dtype for name in values}
     return pl.DataFrame([values], schema=schema, strict=False)
+
+
+def _all_text(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def _writable(text: str) -> str:
+    """Return text without what no file can hold, half of a pair of surrogates."""
+    return text.encode("utf-8", "ignore").decode()
 
 
 def _breaches(name: str, value: object) -> list[str]:
@@ -186,11 +246,11 @@ def _breaches(name: str, value: object) -> list[str]:
     if value is None:
         return []
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return [f"{name} is {value!r}, expected a number"]
+        return [f"{name} is {reprlib.repr(value)}, expected a number"]
     if column.dtype == pl.Int64 and value != value // 1:
         return [f"{name} is {value!r}, expected a whole number"]
-    low = column.low if column.low is not None else -np.inf
-    high = column.high if column.high is not None else np.inf
+    low = column.low if column.low is not None else -MOST_NUMBER
+    high = column.high if column.high is not None else MOST_NUMBER
     if not low <= value <= high:
-        return [f"{name} is {value!r}, expected {column.bounds}"]
+        return [f"{name} is {reprlib.repr(value)}, expected {column.bounds or 'less'}"]
     return []
