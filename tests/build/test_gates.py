@@ -65,6 +65,11 @@ BROKEN = {
         ["versions 7"],
     ),
     "every_taste_is_counted": ("update tastes set songs = 3 where songs > 300", ["songs 3"]),
+    "every_artist_is_counted": (
+        f"update artists set songs = 99 where artist = "
+        f"(select artist from songs where song_id = {FIRST})",
+        ["songs 99"],
+    ),
     "every_song_can_be_found": (
         "insert into songs_fts (songs_fts, rowid, title, artist) "
         "select 'delete', rowid, title, artist from songs limit 1",
@@ -109,7 +114,7 @@ def test_the_good_build_passes_every_rule(demo):
     done = []
     checks = checked(demo / "segue.db", BOUNDS, demo / "segue.db", done.append)
     assert all(check.passed for check in checks)
-    assert len(checks) == sum(done) == 14
+    assert len(checks) == sum(done) == 15
     require_passed(checks)
     CHECKS.check(as_frame(checks))
 
@@ -130,7 +135,10 @@ def test_a_broken_build_is_refused_by_the_rule_and_its_first_rows(broken, rule):
 
 @pytest.mark.parametrize(
     "rule",
-    ["no_column_dominates", "every_song_can_be_found", "every_taste_is_counted"],
+    [
+        *("no_column_dominates", "every_song_can_be_found"),
+        *("every_artist_is_counted", "every_taste_is_counted"),
+    ],
 )
 def test_a_rule_fails_alone_where_only_it_is_broken(broken, rule):
     assert set(failures(broken(BROKEN[rule][0]))) == {rule}
