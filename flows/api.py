@@ -4,15 +4,22 @@ Addresses, parameters and answers are described by its own OpenAPI file. Errors 
 details (RFC 9457).
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Query
+from fastapi import APIRouter, FastAPI, Path, Query, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows import problems
-from flows.answers import catalogue, profile, request, search, similar, songs
+from flows.answers import about as made
+from flows.answers import catalogue, mix, profile, rate, request, search, similar, songs
+from flows.answers import compare as pairs
 from flows.answers import info as about
+from flows.answers import tables as published
 from flows.answers.published import Published
 from flows.asked import (
     Question,
@@ -23,8 +30,17 @@ from flows.asked import (
     Suggested,
     SuggestedJson,
 )
+from warehouse.playlists import MEDIA_TYPES
 
 PREFIX = "/api/v1"
+LONGEST_BODY = 3_000_000  # JSON may write a byte as six; what is in it is bounded by the answers
+Form = Literal["csv", "m3u8", "xspf", "jspf", "uris", "json"]
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type: {} for media_type, _ in MEDIA_TYPES.values()}}
+}
+SongName = Annotated[
+    str, Query(max_length=300, description="A song_id, or a title, an artist or both.")
+]
 SongId = Annotated[str, Path(max_length=200, description="The catalogue's own id.")]
 
 
@@ -45,11 +61,15 @@ def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI
         redirect_slashes=False,
     )
     problems.tell(api)
+    api.add_middleware(Bounded)
     for router in (
         _about_the_build(build, switches or {}),
         _about_search(build),
         _about_likeness(build),
+        _about_pairs(build),
         _about_songs(build),
+        _about_mixes(build),
+        _about_ratings(build),
     ):
         api.include_router(router, prefix=PREFIX)
     return api
@@ -62,6 +82,16 @@ def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRoute
     def whole() -> catalogue.Catalogue:
         """Return what the build holds, at a glance."""
         return catalogue.catalogue(build)
+
+    @router.get("/about")
+    def how_made() -> made.About:
+        """Return what the build was made from, how it was checked and how good it is."""
+        return made.about(build)
+
+    @router.get("/tables")
+    def tables() -> published.Tables:
+        """Return every published table with its columns, and examples of joins."""
+        return published.tables(build)
 
     @router.get("/health")
     def health() -> about.Health:
@@ -125,6 +155,17 @@ def _about_likeness(build: Published) -> APIRouter:
     return router
 
 
+def _about_pairs(build: Published) -> APIRouter:
+    router = APIRouter(tags=["likeness"])
+
+    @router.get("/compare")
+    def compared(a: SongName = "", b: SongName = "") -> pairs.Answer:
+        """Return two songs side by side, what they share, and a way of songs between them."""
+        return pairs.compare(build, a, b)
+
+    return router
+
+
 def _about_songs(build: Published) -> APIRouter:
     router = APIRouter(tags=["songs"])
 
@@ -139,3 +180,80 @@ def _about_songs(build: Published) -> APIRouter:
         return songs.song(build, song_id)
 
     return router
+
+
+def _about_mixes(build: Published) -> APIRouter:
+    router = APIRouter(tags=["mix"])
+
+    @router.get("/mix")
+    def offer() -> mix.Offer:
+        """Return what can be mixed, with an example."""
+        return mix.offer(build)
+
+    @router.post("/mix", response_model=mix.Mixed, responses=FILES)
+    def mixed(saved: mix.Saved, format: Form | None = None) -> mix.Mixed | Response:
+        """Return a playlist for somebody who saved these songs, or a file with it."""
+        made = mix.mixed(build, saved)
+        if format is None:
+            return made
+        if format == "json":
+            return _file(json.dumps(asdict(made), ensure_ascii=False), format)
+        return _file(mix.written(made.songs, format, f"Mix of {saved.name}"), format)
+
+    @router.post("/playlist", response_model=None, responses=FILES)
+    def playlist(listed: mix.Listed, format: Form = "m3u8") -> Response:
+        """Return a file with these songs, in their order."""
+        songs = mix.described(build, listed.songs)
+        return _file(mix.written(songs, format, listed.name), format)
+
+    return router
+
+
+def _about_ratings(build: Published) -> APIRouter:
+    router = APIRouter(tags=["rate"])
+
+    @router.get("/ask")
+    def first() -> list[rate.Asked]:
+        """Return the songs that are asked first."""
+        return rate.ask(build)
+
+    @router.post("/ask")
+    def further(told: rate.Question) -> list[rate.Asked]:
+        """Return the songs to ask next, or those to ask again; nothing of it is kept."""
+        if told.again:
+            return rate.again(build, told.again)
+        return rate.ask(build, told.rated, told.passed, told.n)
+
+    @router.post("/rate")
+    def recommended(given: rate.Ratings) -> rate.Answer:
+        """Return what a visitor would rate highest, and which rating led to each."""
+        return rate.answered(build, given)
+
+    return router
+
+
+def _file(text: str, form: str) -> Response:
+    media_type, ending = MEDIA_TYPES[form]
+    told = {"Content-Disposition": f'attachment; filename="segue-mix.{ending}"'}
+    return Response(text, headers=told, media_type=media_type)
+
+
+class Bounded:
+    """Lets no more than ``LONGEST_BODY`` of a request in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 413 where the body is longer."""
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > LONGEST_BODY:
+                raise HTTPException(413, f"Expected at most {LONGEST_BODY:,} bytes. Send less.")
+            return message
+
+        await self.app(scope, counted, send)

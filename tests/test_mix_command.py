@@ -35,6 +35,10 @@ def songs(home):
         return [dict(zip(names, row, strict=True)) for row in database.execute(SONGS)]
 
 
+def mixed(build, text, places=mixes.PLACES):
+    return mixes.mixed(build, mixes.Saved(text, places=places))
+
+
 def mixed_by_command(home, *words, stdin=None):
     words = ["mix", *(str(word) for word in words), "--home", str(home)]
     result = CliRunner().invoke(app, words, input=stdin, prog_name="segue")
@@ -52,16 +56,16 @@ def test_ids_addresses_csv_and_lines_of_the_same_songs_give_the_same_playlist(bu
         "Track URI,Track Name\n" + "\n".join(f"{song['song_id']},x" for song in unique),
         json.dumps({"tracks": [{"uri": s["song_id"], "track": "", "artist": ""} for s in unique]}),
     ]
-    made = [mixes.mixed(build, text) for text in texts]
+    made = [mixed(build, text) for text in texts]
     assert {m.saved for m in made} == {len(unique)}
     assert len(made[0].songs) == mixes.PLACES
     assert all(m.songs == made[0].songs for m in made)
-    assert mixes.mixed_songs(build, texts[0].splitlines()).songs == made[0].songs
+    assert mixes.mixed(build, mixes.Saved(songs=texts[0].splitlines())).songs == made[0].songs
 
 
 def test_a_mix_holds_to_its_rules_and_says_what_each_song_is_near_to(build, songs):
     saved = songs[5::31]
-    made = mixes.mixed(build, "\n".join(song["song_id"] for song in saved), places=40)
+    made = mixed(build, "\n".join(song["song_id"] for song in saved), places=40)
     by_id = {song["song_id"]: song for song in songs}
     played = [by_id[song.song_id] for song in made.songs]
     families = [song["family_id"] for song in played]
@@ -74,7 +78,7 @@ def test_a_mix_holds_to_its_rules_and_says_what_each_song_is_near_to(build, song
 
 def test_the_shares_are_those_of_the_saved_songs(build, songs):
     saved = songs[::40]
-    made = mixes.mixed(build, "\n".join(song["song_id"] for song in saved))
+    made = mixed(build, "\n".join(song["song_id"] for song in saved))
     counted = {taste.taste_id: taste.saved for taste in made.tastes}
     assert counted == dict(Counter(song["taste_id"] for song in saved))
     assert sum(taste.played for taste in made.tastes) == 50
@@ -85,7 +89,7 @@ def test_the_shares_are_those_of_the_saved_songs(build, songs):
 
 def test_what_stands_for_no_song_is_listed_with_its_line(build, songs):
     text = f"{songs[0]['song_id']}\nno idea what\nNobody - Nothing\nspotify:track:unknown\n"
-    made = mixes.mixed(build, text)
+    made = mixed(build, text)
     assert made.saved == 1
     assert [lost.line for lost in made.unmatched] == [2, 3, 4]
     assert [lost.row for lost in made.unmatched] == text.splitlines()[1:]
@@ -93,7 +97,7 @@ def test_what_stands_for_no_song_is_listed_with_its_line(build, songs):
 
 
 def test_where_nothing_is_found_the_playlist_is_empty(build):
-    made = mixes.mixed(build, "Nobody - Nothing")
+    made = mixed(build, "Nobody - Nothing")
     assert (made.saved, len(made.songs), len(made.tastes)) == (0, 0, 0)
 
 
@@ -111,11 +115,17 @@ def test_where_nothing_is_found_the_playlist_is_empty(build):
 )
 def test_what_cannot_be_mixed_is_one_clear_error(build, text, places, error, words):
     with pytest.raises(error, match=words):
-        mixes.mixed(build, text, places=places)
+        mixed(build, text, places=places)
+
+
+@pytest.mark.parametrize("saved", [mixes.Saved(), mixes.Saved("x", ["x"])])
+def test_a_list_is_given_in_one_way(build, saved):
+    with pytest.raises(InputError, match="either a text or songs"):
+        mixes.mixed(build, saved)
 
 
 def test_ten_thousand_songs_are_taken(build):
-    made = mixes.mixed(build, "x - y\n" * 10_000)
+    made = mixed(build, "x - y\n" * 10_000)
     assert len(made.unmatched) == 10_000
 
 
@@ -188,7 +198,7 @@ def test_a_build_of_before_there_were_tastes_says_so(demo, tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "segue.db").symlink_to(demo / "segue.db")
     with pytest.raises(Unknown, match="has no tastes yet"):
-        mixes.mixed(Published(tmp_path), "x - y")
+        mixed(Published(tmp_path), "x - y")
 
 
 def test_threads_that_ask_at_once_get_what_they_would_get_alone(demo, songs):
@@ -196,10 +206,10 @@ def test_threads_that_ask_at_once_get_what_they_would_get_alone(demo, songs):
     lists += ["\n".join(f"{s['artist']} - {s['title']}" for s in songs[n::71]) for n in range(6)]
     fresh, alone = Published(demo), Published(demo)
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda text: mixes.mixed(fresh, text), lists))
-    assert together == [mixes.mixed(alone, text) for text in lists]
+        together = list(pool.map(lambda text: mixed(fresh, text), lists))
+    assert together == [mixed(alone, text) for text in lists]
 
 
 def test_the_example_stands_for_songs_of_several_tastes(build):
-    made = mixes.mixed(build, "\n".join(mixes.offer(build).example))
+    made = mixed(build, "\n".join(mixes.offer(build).example))
     assert (made.saved, made.unmatched, len(made.tastes)) == (5, [], 5)

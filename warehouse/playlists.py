@@ -191,6 +191,17 @@ WRITERS: dict[str, Callable[[pl.DataFrame, str], str]] = {
 }
 
 
+# What a file of each is called on the web, and how its name ends.
+MEDIA_TYPES: dict[str, tuple[str, str]] = {
+    "csv": ("text/csv; charset=utf-8", "csv"),
+    "m3u8": ("audio/x-mpegurl; charset=utf-8", "m3u8"),
+    "xspf": ("application/xspf+xml; charset=utf-8", "xspf"),
+    "jspf": ("application/json", "jspf"),
+    "uris": ("text/plain; charset=utf-8", "txt"),
+    "json": ("application/json", "json"),
+}
+
+
 def _track(song: dict[str, Any]) -> dict[str, Any]:
     """Return what XSPF and JSPF say of a song, in the order of their elements."""
     told = {

@@ -6,9 +6,11 @@ Nothing is kept: the catalogue is only read, and what a visitor gives lives as l
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from flows.answers.published import Published, Unknown
 from models import mix as model
@@ -29,6 +31,32 @@ ABSENT = "not in the catalogue"
 
 class TooMuch(InputError):
     """More was given than is looked at: give less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What somebody saved, as a text or song by song, and the playlist that they wish.
+
+    Args:
+        text: links, URIs or ids of Spotify, lines "artist - title", a CSV such as Exportify's, or
+            Spotify's YourLibrary.json.
+        songs: each an id, an address or "artist - title"; in place of a text.
+        name: what it is called in messages and in the title of the playlist.
+        places: songs wanted.
+    """
+
+    text: str | None = None
+    songs: list[str] | None = None
+    name: Annotated[str, Field(max_length=200)] = "the list"
+    places: Annotated[int, Field(ge=1, le=MOST_PLACES)] = PLACES
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Songs to write into a file, by their ids and in their order, and the playlist's title."""
+
+    songs: Annotated[list[str], Field(max_length=MOST_PLACES)]
+    name: Annotated[str, Field(max_length=200)] = "Playlist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,34 +210,24 @@ def offer(build: Published) -> Offer:
     return Offer(example, PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
 
 
-def mixed(build: Published, text: str, name: str = "the list", places: int = PLACES) -> Mixed:
+def mixed(build: Published, saved: Saved) -> Mixed:
     """Make a playlist for somebody who saved these songs.
-
-    Args:
-        build: whose songs are taken.
-        text: their list, in any way that ``warehouse.playlists.entries`` reads.
-        name: what messages call it.
-        places: songs wanted, 1 to ``MOST_PLACES``.
 
     Raises:
         TooMuch: more than ``MOST_BYTES`` or ``MOST_SONGS``.
         InputError: it cannot be read, or holds nothing.
         Unknown: the build has no tastes.
     """
-    require_short(len(text.encode("utf-8", "ignore")), name)
-    return _made(build, *entries(text, name), name, places)
-
-
-def mixed_songs(
-    build: Published, songs: Sequence[str], name: str = "the list", places: int = PLACES
-) -> Mixed:
-    """Make a playlist for somebody who saved these songs, each an id, an address or a line.
-
-    Raises:
-        As ``mixed`` does.
-    """
-    require_short(sum(len(song.encode("utf-8", "ignore")) for song in songs), name)
-    return _made(build, *listed_entries(songs), name, places)
+    if (saved.text is None) == (saved.songs is None):
+        raise InputError("Expected either a text or songs, got both or neither.")
+    if not 1 <= saved.places <= MOST_PLACES:
+        raise InputError(f"Expected 1 to {MOST_PLACES} places, got {saved.places}.")
+    told = saved.songs if saved.text is None else [saved.text]
+    require_short(sum(len(part.encode("utf-8", "ignore")) for part in told or ()), saved.name)
+    rows, unread = (
+        listed_entries(saved.songs or ()) if saved.text is None else entries(saved.text, saved.name)
+    )
+    return _made(build, rows, unread, saved.name, saved.places)
 
 
 def require_short(size: int, name: str) -> None:
@@ -252,8 +270,6 @@ def written(songs: Sequence[Song | Played], form: str, title: str) -> str:
 def _made(
     build: Published, rows: pl.DataFrame, unread: pl.DataFrame, name: str, places: int
 ) -> Mixed:
-    if not 1 <= places <= MOST_PLACES:
-        raise InputError(f"Expected 1 to {MOST_PLACES} places, got {places}.")
     given = rows.height + unread.height
     if not given:
         raise InputError(f"{name} holds no songs. Give ids, addresses or lines: artist - title.")

@@ -7,11 +7,12 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from flows.answers.published import Published, Unknown
 from models import visitors
@@ -25,6 +26,7 @@ from warehouse.signals import rating_format
 
 ASKED = 5
 RECOMMENDED = 3
+MOST_ASKED = 20
 LONGEST_INPUT = 10**6  # bytes
 MOST_RATINGS = 10_000
 ROUNDS = 20
@@ -50,7 +52,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """The rating that led to a recommendation."""
+    """A rating, as the one that led to a recommendation."""
 
     song_id: str
     label: str
@@ -70,6 +72,48 @@ class Recommended:
     mode: int | None
     predicted_rating: float
     because: Because | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a visitor has answered so far.
+
+    Args:
+        rated: ids of the songs that they rated.
+        passed: ids of those that they were asked about and do not know.
+        again: ids of songs to ask once more, in place of new ones.
+        n: songs to ask.
+    """
+
+    rated: Annotated[list[str], Field(max_length=MOST_RATINGS)] = field(default_factory=list)
+    passed: Annotated[list[str], Field(max_length=MOST_RATINGS)] = field(default_factory=list)
+    again: Annotated[list[str], Field(max_length=MOST_RATINGS)] = field(default_factory=list)
+    n: Annotated[int, Field(ge=1, le=MOST_ASKED)] = ASKED
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """A visitor's ratings, ``song_id`` to stars from 1 to 5, and how many songs they wish."""
+
+    ratings: Annotated[
+        dict[str, Annotated[float, Field(ge=LOWEST, le=HIGHEST)]], Field(max_length=MOST_RATINGS)
+    ]
+    n: Annotated[int, Field(ge=1, le=MOST_ASKED)] = RECOMMENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a visitor is recommended.
+
+    Args:
+        recommended: best first.
+        rated: the ratings that it rests on, as they were sent.
+        not_found: ids of songs of which ratings say nothing, or that the build does not have.
+    """
+
+    recommended: list[Recommended]
+    rated: list[Because]
+    not_found: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +225,22 @@ def rate(build: Published, ratings: Mapping[str, float], n: int = RECOMMENDED) -
             zip(rows, picks.ratings, picks.because, strict=True), start=1
         )
     ]
+
+
+def answered(build: Published, given: Ratings) -> Answer:
+    """Return what a visitor is recommended, and which of their ratings it rests on.
+
+    Raises:
+        As ``rate`` does.
+    """
+    found = rate(build, given.ratings, given.n)
+    shop = build.once(desk)
+    known = again(build, given.ratings)
+    return Answer(
+        found,
+        [Because(song.song_id, song.label, given.ratings[song.song_id]) for song in known],
+        [song_id for song_id in given.ratings if song_id not in shop.places],
+    )
 
 
 def interview(

@@ -1,0 +1,240 @@
+"""The two pages that take input: a form comes in, the interface is asked, a page or file goes out.
+
+Both know nobody: there is no cookie, everything that a page has to know again is in its form, and
+nothing of what is sent is kept or written to disk.
+"""
+
+# mypy: disable-error-code="untyped-decorator"
+
+import re
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx
+from datasette.app import Datasette
+from datasette.hookspecs import hookimpl
+from datasette.utils.asgi import Request, Response
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.requests import Request as Incoming
+
+PREFIX = "/api/v1"
+LONGEST_UPLOAD = 2_500_000  # bytes of a list that is typed and one that is a file
+LONGEST_FORM = 100_000  # bytes of any other form
+MOST_FIELDS = 500
+MOST_SHOWN = 200  # lines that stand for no song
+STARS = "stars:"  # and the song_id: the name of the field with its rating
+RATING = re.compile(r"[1-5](?:\.[0-9]{1,3})?")
+UNKEPT = re.compile(rf"(?:{PREFIX}/.*|.*/(?:mix|rate))$")
+
+
+class Refused(Exception):
+    """A form cannot be answered: the status, and what was expected."""
+
+    def __init__(self, status: int, expected: str) -> None:
+        super().__init__(expected)
+        self.status = status
+
+
+class InMemory(MultiPartParser):
+    """Reads a form without ever putting a file on disk; the whole of it is bounded."""
+
+    spool_max_size = 2 * LONGEST_UPLOAD
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Any]]:
+    """Take the addresses of the two pages."""
+    return [(r"^/mix$", mix), (r"^/rate$", rate)]
+
+
+@hookimpl
+def skip_csrf(scope: dict[str, Any]) -> bool:
+    """Let forms in without a token: nobody is known by a cookie, so none can be misused."""
+    return UNKEPT.match(scope["path"]) is not None
+
+
+async def mix(datasette: Datasette, request: Request) -> Response:
+    """Show the form for what was saved; with something in it, the playlist or a file of it."""
+    status, offer = await told(datasette, "/mix")
+    if status != 200:
+        return await page(datasette, request, "problem.html", status, answer=offer)
+    typed: dict[str, Any] = {"text": "", "places": offer["places"]}
+    refused, made = None, None
+    if request.method == "POST":
+        try:
+            form = await filled(request)
+            if "format" in form:
+                return await playlist(datasette, form)
+            typed |= {name: str(form.get(name, typed[name])) for name in typed}
+            made = await mixed(datasette, form, typed, offer["most_places"])
+        except Refused as error:
+            status, refused = error.status, str(error)
+    found = {"offer": offer, "typed": typed, "refused": refused, "most_shown": MOST_SHOWN}
+    return await page(datasette, request, "mix.html", status, answer=made, **found)
+
+
+async def mixed(
+    datasette: Datasette, form: FormData, typed: dict[str, Any], most_places: int
+) -> Any:
+    """Return the playlist of a list that was typed or of a file.
+
+    Raises:
+        Refused: there is none.
+    """
+    text, name = typed["text"], "Your list"
+    file = form.get("file")
+    if isinstance(file, UploadFile) and file.filename:
+        name = file.filename[-200:]
+        try:
+            text = (await file.read()).decode()
+        except UnicodeDecodeError as error:
+            raise Refused(422, f"{name} cannot be read: expected text in UTF-8.") from error
+    places = typed["places"].strip()
+    if not re.fullmatch(r"[0-9]{1,4}", places) or not 1 <= int(places) <= most_places:
+        raise Refused(422, f"Expected 1 to {most_places} as the number of songs.")
+    if not text.strip():
+        raise Refused(422, "Nothing was given. Paste some songs, or choose a file.")
+    sent = {"text": text, "name": name, "places": int(places)}
+    return {"name": name, **await answered(datasette, "/mix", sent)}
+
+
+async def playlist(datasette: Datasette, form: FormData) -> Response:
+    """Return the songs that the page showed as a file."""
+    sent = {"songs": str(form.get("songs", "")).split(), "name": str(form.get("name", ""))}
+    form_of_file = httpx.QueryParams({"format": str(form["format"])})
+    found = await asked(datasette, f"/playlist?{form_of_file}", sent)
+    if found.status_code != 200:
+        raise Refused(found.status_code, found.json()["title"])
+    disposition = {"Content-Disposition": found.headers["content-disposition"]}
+    return Response(found.text, headers=disposition, content_type=found.headers["content-type"])
+
+
+async def rate(datasette: Datasette, request: Request) -> Response:
+    """Show five songs to rate, and with ratings the songs that they lead to."""
+    status, songs = await told(datasette, "/ask")
+    if status != 200:
+        return await page(datasette, request, "problem.html", status, answer=songs)
+    found: dict[str, Any] = {"asked": songs, "stars": {}, "passed": []}
+    refused = None
+    if request.method == "POST":
+        try:
+            found = await rated(datasette, await filled(request))
+        except Refused as error:
+            status, refused = error.status, str(error)
+    return await page(datasette, request, "rate.html", status, refused=refused, **found)
+
+
+async def rated(datasette: Datasette, form: FormData) -> dict[str, Any]:
+    """Return what is recommended for the ratings of a form, and the songs to ask next.
+
+    These are the same once more, so that a rating can be changed, or others where they were
+    wished.
+
+    Raises:
+        Refused: a rating is none.
+    """
+    stars = ratings(form)
+    shown, passed = (form_list(form, name) for name in ("asked", "passed"))
+    more = form.get("do") == "more"
+    if more:
+        passed += [song_id for song_id in shown if song_id not in stars]
+        shown = []
+    sent: dict[str, Any] = {"rated": list(stars), "passed": passed}
+    songs = await answered(datasette, "/ask", {**sent, "again": shown})
+    if shown and not songs:
+        songs = await answered(datasette, "/ask", sent)
+    answer = await answered(datasette, "/rate", {"ratings": stars}) if stars else None
+    here = {song["song_id"] for song in songs}
+    earlier = [one for one in answer["rated"] if one["song_id"] not in here] if answer else []
+    known = {"asked": songs, "stars": stars, "passed": passed, "answer": answer}
+    return {**known, "earlier": earlier, "more": more, "sent": True}
+
+
+def ratings(form: FormData) -> dict[str, float]:
+    """Return ``song_id`` to stars, without what is not known.
+
+    Raises:
+        Refused: a value is no rating.
+    """
+    named = {key.removeprefix(STARS): v for key, v in form.items() if key.startswith(STARS)}
+    given = {song_id: str(value).strip() for song_id, value in named.items()}
+    wrong = [value for value in given.values() if value and not RATING.fullmatch(value)]
+    stars = {song_id: float(value) for song_id, value in given.items() if value and not wrong}
+    if wrong or any(value > 5 for value in stars.values()):
+        raise Refused(422, "Expected 1 to 5 stars for each song.")
+    return stars
+
+
+def form_list(form: FormData, name: str) -> list[str]:
+    """Return the values of a repeated field, each once."""
+    return list(dict.fromkeys(str(value) for value in form.getlist(name)))
+
+
+async def filled(request: Request) -> FormData:
+    """Return the fields of the form that was sent.
+
+    Raises:
+        Refused: it is longer than it may be, or no form.
+    """
+    incoming = Incoming(request.scope, request.receive)
+    kind = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise Refused(415, "Expected a form.")
+    whole = kind == "multipart/form-data"
+    most = LONGEST_UPLOAD if whole else LONGEST_FORM
+    body, limits = bounded(incoming, most), {"max_fields": MOST_FIELDS, "max_part_size": most}
+    reader = InMemory if whole else FormParser
+    try:
+        return await reader(incoming.headers, body, **limits).parse()
+    except MultiPartException as error:
+        raise Refused(422, f"Expected a form that can be read. {error.message}") from error
+
+
+async def bounded(incoming: Incoming, most: int) -> AsyncGenerator[bytes, None]:
+    """Pass a body on.
+
+    Raises:
+        Refused: it is longer than ``most`` bytes.
+    """
+    size = 0
+    async for chunk in incoming.stream():
+        size += len(chunk)
+        if size > most:
+            raise Refused(413, f"Expected at most {most:,} bytes in all. Give less.")
+        yield chunk
+
+
+async def answered(datasette: Datasette, address: str, sent: Any) -> Any:
+    """Return what the interface answers.
+
+    Raises:
+        Refused: it is an error.
+    """
+    status, found = await told(datasette, address, sent)
+    if status != 200:
+        raise Refused(status, found["title"])
+    return found
+
+
+async def told(datasette: Datasette, address: str, sent: Any = None) -> tuple[int, Any]:
+    """Return status and JSON of what the interface answers; what is ``sent`` goes by POST."""
+    found = await asked(datasette, address, sent)
+    return found.status_code, found.json()
+
+
+async def asked(datasette: Datasette, address: str, sent: Any = None) -> httpx.Response:
+    """Ask the interface, without a socket."""
+    transport = httpx.ASGITransport(datasette.api)
+    async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
+        if sent is None:
+            return await client.get(PREFIX + address)
+        return await client.post(PREFIX + address, json=sent)
+
+
+async def page(
+    datasette: Datasette, request: Request, template: str, status: int, **context: Any
+) -> Response:
+    """Return a page."""
+    text = await datasette.render_template(template, context, request, view_name="page")
+    return Response.html(text, status=status)
