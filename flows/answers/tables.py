@@ -95,12 +95,13 @@ class Tables:
 
 
 def tables(build: Published) -> Tables:
-    """Return every published table and view with its columns, and examples to start from."""
+    """Return every table and view of the build with its columns, and examples to start from."""
     return build.once(_tables)
 
 
 def _tables(build: Published) -> Tables:
-    told = [_told(build, item) for item in (*TABLES, *VIEWS)]
+    held = [table for table in TABLES if table.name in build.manifest.counts]
+    told = [_told(build, item) for item in (*held, *VIEWS)]
     return Tables(FILE, build.file.stat().st_size, told, examples())
 
 
@@ -129,7 +130,7 @@ def _told(build: Published, item: Table | View) -> TableTold:
         item.about,
         list(item.key) if isinstance(item, Table) else [],
         item.source if isinstance(item, Table) else "",
-        counts.get(counted, 0),
+        counts[counted],
         twin["bytes"] if twin else None,
         [_column(column) for column in item.columns],
     )
