@@ -323,7 +323,8 @@ def search(
         filters = finding.Filters(year_from, year_to, genre, explicit)
         found = finding.search(build, text, limit, filters)
         if as_json:
-            print(json.dumps(asdict(found), indent=2))
+            told = {"query": text, "total": found.total, "songs": [asdict(s) for s in found.songs]}
+            print(json.dumps(told, indent=2))
             return
         table = _table("song", "artist", "year", "album", "versions", "found by", "song_id")
         for s in found.songs:

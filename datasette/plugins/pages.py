@@ -44,6 +44,7 @@ class Page:
 
 PAGES = (
     Page(r"^/$", "/catalogue", "index.html"),
+    Page(r"^/search$", "/search", "search.html"),
     Page(rf"^/{DATABASE}/songs/(?P<song_id>[^/.%]+)$", "/songs/{song_id}", "song.html"),
 )
 
@@ -64,8 +65,9 @@ async def interface(
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
-    """Let the interface answer."""
-    await datasette.api(scope, receive, send)
+    """Let the interface answer, whose addresses begin where those of the site do."""
+    root = datasette.setting("base_url").rstrip("/")
+    await datasette.api({**scope, "root_path": root}, receive, send)
 
 
 def shown(page: Page) -> Callable[[Datasette, Request], Awaitable[Response]]:

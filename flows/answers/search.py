@@ -15,6 +15,7 @@ from flows.answers.published import Published, Row
 from models.search import Hit, Searcher
 from warehouse.errors import InputError
 from warehouse.search import Arrays, Numbers, Only, SearchIndex, Traits
+from warehouse.search_text import LONGEST as LOOKED_AT
 
 LONGEST = 10_000  # signs of what is typed; of a long text the first count
 SHOWN = 20
@@ -91,11 +92,15 @@ class Results:
     Args:
         query: as it was typed, of a long text the beginning.
         total: how many came near enough to be ranked, of which these are the first.
+        filters: those that hold.
+        genres: the most common of the catalogue, to choose from.
     """
 
     query: str
     total: int
     songs: list[Found]
+    filters: Filters
+    genres: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +134,23 @@ def search(
     Raises:
         InputError: the first year lies after the last.
     """
-    only = _only(build, filters or Filters())
+    filters = filters or Filters()
+    only = _only(build, filters)
     hits = Searcher(_index(build, only)).search(text, DEEPEST)
-    return Results(text[:200], len(hits), _told(build, hits[:limit], only))
+    songs = _told(build, hits[:limit], only)
+    return Results(_writable(text), len(hits), songs, filters, genres(build))
 
 
 def suggest(build: Published, text: str, limit: int = SUGGESTED) -> Suggestions:
     """Return the songs that ``text`` may become while it is being typed."""
     hits = Searcher(_index(build)).suggest(text, limit)
     rows = build.rows("suggested_songs", songs=json.dumps([hit.song_id for hit in hits]))
-    return Suggestions(text[:200], [Suggestion(**row) for row in rows])
+    return Suggestions(_writable(text), [Suggestion(**row) for row in rows])
+
+
+def _writable(text: str) -> str:
+    """Return the signs of a text that count, without half pairs of surrogates."""
+    return text[:LOOKED_AT].encode("utf-8", "ignore").decode()
 
 
 def genres(build: Published) -> list[str]:

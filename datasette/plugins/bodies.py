@@ -1,0 +1,96 @@
+"""Bound what is sent: a request with a body comes in; it is passed on whole, or refused by 413."""
+
+# mypy: disable-error-code="untyped-decorator"
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from datasette.app import Datasette
+from datasette.hookspecs import hookimpl
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+LONGEST = 1_000_000  # bytes; 10,000 songs by their addresses are 560,000
+TITLE = f"Expected at most {LONGEST:,} bytes in a request. Send less."
+
+
+@hookimpl
+def asgi_wrapper(datasette: Datasette) -> Callable[[App], App]:
+    """Bound every request to the site, whatever it is for."""
+
+    async def page() -> str:
+        await datasette.invoke_startup()  # once; this may be the first request
+        context = {"answer": {"status": 413, "title": TITLE}}
+        return str(await datasette.render_template("problem.html", context))
+
+    base = datasette.setting("base_url").rstrip("/")
+    return lambda app: bounded(app, page, f"{base}/api/")
+
+
+def bounded(app: App, page: Callable[[], Awaitable[str]], interface: str) -> App:
+    """Return ``app`` behind what reads each body first, so that none begins that is too long.
+
+    Args:
+        app: the whole of Datasette.
+        page: returns what a browser is shown.
+        interface: what addresses that answer in JSON begin with.
+    """
+
+    async def bound(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await app(scope, receive, send)
+            return
+        body = None if announced(scope) > LONGEST else await read(receive)
+        if body is not None:
+            await app(scope, replayed(body, receive), send)
+        elif scope["path"].startswith(interface):
+            problem = {"type": "about:blank", "title": TITLE, "status": 413}
+            await refuse(send, json.dumps(problem), b"application/problem+json")
+        else:
+            await refuse(send, await page(), b"text/html; charset=utf-8")
+
+    return bound
+
+
+def announced(scope: Message) -> int:
+    """Return how long the body is by its header, 0 where that does not say."""
+    told = next((value for key, value in scope["headers"] if key == b"content-length"), b"")
+    return int(told) if told.isdigit() and len(told) < 20 else len(told) and LONGEST + 1
+
+
+async def read(receive: Receive) -> bytes | None:
+    """Return the body, nothing as soon as it is too long or the reader has gone."""
+    body = b""
+    while len(body) <= LONGEST:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body if message["type"] == "http.request" and len(body) <= LONGEST else None
+    return None
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """Return what hands the body on in one piece, and then whatever comes."""
+    rest = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return rest.pop() if rest else await receive()
+
+    return replay
+
+
+async def refuse(send: Send, text: str, kind: bytes) -> None:
+    """Answer 413, and read no more of this connection."""
+    body = text.encode()
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
