@@ -4,6 +4,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ from warehouse.describe import DATABASE
 
 @hookimpl
 def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
-    """Set ``build`` and ``style``, the version of the style sheet, for error pages as well.
+    """Set ``build``, its age, and ``style``, the version of the static files, for every template.
 
-    A build never changes once it is written, so its manifest is read once.
+    A build never changes once it is written, so its manifest is read once. Error pages are given
+    these too, as nothing else.
     """
+    static = Path(datasette.config_dir) / "static"
+    files = b"".join(path.read_bytes() for path in sorted(static.iterdir()))
+    env.globals["style"] = hashlib.sha256(files).hexdigest()[:8]
     env.globals["build"] = facts(Path(datasette.get_database(DATABASE).path).parent)
-    style = Path(datasette.config_dir) / "static" / "segue.css"
-    env.globals["style"] = hashlib.sha256(style.read_bytes()).hexdigest()[:8]
+    env.globals["age_of"] = age
+    env.filters["moment"] = moment
 
 
 def facts(build: Path) -> dict[str, Any]:
@@ -33,3 +38,17 @@ def facts(build: Path) -> dict[str, Any]:
         return {}
     known = ("build_id", "published_at", "counts")
     return {name: manifest[name] for name in known if manifest.get(name)}
+
+
+def age(published_at: str) -> str:
+    """Return how old a build is, in whole days, as pages may be kept until the next is due."""
+    days = (datetime.now(UTC) - datetime.fromisoformat(published_at)).days
+    if days < 1:
+        return "less than a day old"
+    return "1 day old" if days == 1 else f"{days} days old"
+
+
+def moment(published_at: str) -> str:
+    """Return a time as people write it: ``21 March 2026, 03:00 UTC``."""
+    at = datetime.fromisoformat(published_at).astimezone(UTC)
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"

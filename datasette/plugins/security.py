@@ -20,10 +20,21 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# The templates hold no script and no inline style, so nothing has to be let through for them.
+# No template holds a script or a style of its own, so nothing has to be let through for them.
+# Spotify's player alone comes from elsewhere, and stands on a page only where it was asked for.
+POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "connect-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "frame-src https://open.spotify.com",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+)
 HEADERS = {
-    b"content-security-policy": b"default-src 'none'; style-src 'self'; img-src 'self'; "
-    b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    b"content-security-policy": "; ".join(POLICY).encode(),
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
     b"referrer-policy": b"no-referrer",
@@ -37,19 +48,26 @@ CLOSED = re.compile(rb"/-/(?!static/|versions\.json$)|/_memory\b|/:memory:|/_int
 # another site (Datasette issue 2680).
 ELSEWHERE = re.compile(rb"/[/\\]|.*[\\\x00-\x1f\x7f]", re.DOTALL)
 
+# Only the interface takes what is sent, and the two pages that a list or ratings are sent to.
+TAKES_POST = re.compile(rb"/api/|/mix$|/rate$")
+
 LONGEST_VALUE = 5_000_000  # bytes of one SQL value; hex(zeroblob(2e8)) would fill the memory
-STATIC_SECONDS = 3600
 
 # Where rich is installed Datasette prints every 404 with all its local variables: 50 lines for a
 # mistyped address, among which real errors are lost. Errors of status 500 are still printed.
 datasette.handle_exception.rich = None
 
 
-@hookimpl
+@hookimpl(trylast=True)
 def asgi_wrapper(datasette: Datasette) -> Callable[[App], App]:
-    """Wrap the whole site in the guard."""
+    """Wrap the whole site in the guard, outside of all that other plugins wrap it in."""
     base = datasette.setting("base_url").rstrip("/").encode()
-    return lambda app: guarded(app, base)
+
+    async def refused(status: int) -> str:
+        await datasette.invoke_startup()  # once; this may be the first request
+        return str(await datasette.render_template("error.html", {"status": status}))
+
+    return lambda app: guarded(app, refused, base)
 
 
 @hookimpl
@@ -58,11 +76,12 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
     conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
 
 
-def guarded(app: App, base: bytes = b"") -> App:
+def guarded(app: App, refused: Callable[[int], Awaitable[str]], base: bytes = b"") -> App:
     """Return ``app`` with closed pages refused and ``HEADERS`` on every answer.
 
     Args:
         app: the whole of Datasette.
+        refused: returns the page for a status.
         base: what the path of every page begins with, where the site is not at the root.
     """
 
@@ -70,19 +89,28 @@ def guarded(app: App, base: bytes = b"") -> App:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        path = decoded_path(scope).removeprefix(base)
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": with_headers(path, message)}
+                message = {**message, "headers": with_headers(message)}
             await send(message)
 
-        if ELSEWHERE.match(path) or CLOSED.match(path):
-            await refuse(send_with_headers)
+        status = refusal(scope["method"], decoded_path(scope).removeprefix(base))
+        if status:
+            await refuse(send_with_headers, status, await refused(status))
         else:
             await app(scope, receive, send_with_headers)
 
     return guard
+
+
+def refusal(method: str, path: bytes) -> int:
+    """Return the status with which a request is refused, or 0."""
+    if ELSEWHERE.match(path) or CLOSED.match(path):
+        return 404
+    if method in ("GET", "HEAD") or path.startswith(b"/api/"):
+        return 0
+    return 0 if method == "POST" and TAKES_POST.match(path) else 405
 
 
 def decoded_path(scope: Scope) -> bytes:
@@ -91,19 +119,23 @@ def decoded_path(scope: Scope) -> bytes:
     return unquote_to_bytes(raw.partition(b"?")[0])
 
 
-def with_headers(path: bytes, message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
+def with_headers(message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
     """Return the headers of ``message`` with ours in place of any of the same name."""
     headers = [
         (key, value) for key, value in message.get("headers", []) if key.lower() not in HEADERS
     ]
-    if path.startswith(b"/static/") and message["status"] == 200:
-        headers.append((b"cache-control", b"max-age=%d" % STATIC_SECONDS))
     return [*headers, *HEADERS.items()]
 
 
-async def refuse(send: Send) -> None:
-    """Answer 404 in plain text."""
-    body = b"Not found\n"
-    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
+async def refuse(send: Send, status: int, page: str) -> None:
+    """Answer with a page that helps on; nobody keeps it."""
+    body = page.encode()
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 405:
+        headers.append((b"allow", b"GET, HEAD"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -15,14 +15,12 @@ from datasette.hookspecs import hookimpl
 from datasette.utils import tilde_encode
 from markupsafe import Markup
 
-from warehouse.contracts import MEASUREMENTS
 from warehouse.describe import DATABASE
 
 Row = Mapping[str, Any]
 
 SPOTIFY_ID = re.compile(r"[0-7][0-9A-Za-z]{21}")  # 128 bits in base 62
 PITCHES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-SHARES = tuple(c for c in MEASUREMENTS if c.unit == "0 to 1")
 
 # Where a song is named: its title in the table, its label in the canned queries.
 NAMES = (("songs", "title"), (None, "song"))
@@ -49,20 +47,18 @@ def render_cell(
 
 @hookimpl
 def extra_template_vars(datasette: Datasette) -> dict[str, Any]:
-    """Offer templates the address of a song and what its values look like."""
+    """Offer templates the addresses of songs and of what they belong to, and their values."""
     return {
         "song_url": _song_url(datasette),
+        "artist_url": _url(datasette, "/artists/"),
+        "genre_url": _url(datasette, "/genres/"),
+        "taste_url": _url(datasette, "/tastes/"),
         "spotify_url": spotify_url,
         "tone_of": tone,
         "key_name": key_name,
         "facts_of": facts,
-        "shares_of": shares,
+        "because_of": because,
     }
-
-
-def shares(song: Row) -> list[tuple[str, float, str]]:
-    """Return the known measures from 0 to 1: name, value and meaning."""
-    return [(c.name, song[c.name], c.about) for c in SHARES if song[c.name] is not None]
 
 
 def facts(song: Row) -> list[tuple[str, str]]:
@@ -77,6 +73,11 @@ def facts(song: Row) -> list[tuple[str, str]]:
         ("Released", song["release_date"] or str(song["year"] or "")),
     )
     return [(name, text) for name, text in told if text]
+
+
+def because(recommendations: list[Row]) -> list[str]:
+    """Return the blocks of the recipe that bring a song near to any of those recommended."""
+    return list(dict.fromkeys(block for other in recommendations for block in other["because"]))
 
 
 def key_name(key: int | None, mode: int | None) -> str:
@@ -112,3 +113,10 @@ def _song_url(datasette: Datasette) -> Callable[[str], str]:
         return str(datasette.urls.row(DATABASE, "songs", tilde_encode(song_id)))
 
     return song_url
+
+
+def _url(datasette: Datasette, path: str) -> Callable[[str], str]:
+    def url(name: str) -> str:
+        return str(datasette.urls.path(path + tilde_encode(name)))
+
+    return url

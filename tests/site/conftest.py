@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import polars as pl
 import pytest
+from datasette.utils import tilde_encode
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from flows import mapping
@@ -37,6 +38,52 @@ from warehouse.search_index import write_search
 
 SQL = Path(ddl.__file__).parent / "sql"
 K = 5
+
+# Every page of the site; what stands in braces is taken from the build, see pages_of.
+PAGES = (
+    "/",
+    "/search",
+    "/search?q=the",
+    "/segue/songs/{song}",
+    "/segue/songs/{song}?play=1",
+    "/artists/{artist}",
+    "/genres",
+    "/genres/{genre}",
+    "/tastes",
+    "/tastes/{taste}",
+    "/mix",
+    "/rate",
+    "/compare",
+    "/compare?a=the",
+    "/compare?a={song}&b={other}",
+    "/explore",
+    "/about",
+    "/analysts",
+    "/segue",
+    "/segue/songs",
+    "/segue/recommendations",
+    "/segue/recommended_songs",
+    "/segue/checks",
+    "/segue/search?q=the",
+    "/segue/most_recommended",
+    "/segue/five_like?song_id={song}",
+)
+NO_PAGES = ("/nowhere", "/segue/songs/nobody", "/compare?a=zzzzzzzz&b=qqqqqqqq")
+
+
+def pages_of(build: Path) -> list[str]:
+    """Return the addresses of ``PAGES`` for what a build holds: its best known songs and theirs."""
+    with closing(sqlite3.connect(build / "segue.db")) as database:
+        songs = database.execute(
+            "select song_id, artist, taste_id from songs order by popularity desc, song_id limit 2"
+        ).fetchall()
+        genre = database.execute(
+            "select genre from song_genres group by genre order by count(*) desc, genre limit 1"
+        ).fetchone()
+    (song, artist, taste), (other, *_) = songs
+    names = {"song": song, "other": other, "artist": artist, "taste": taste, "genre": genre[0]}
+    encoded = {name: tilde_encode(text) for name, text in names.items()}
+    return [page.format(**encoded) for page in PAGES]
 
 # song_id, title, credited artists, year, genres, family where it is another's version
 INVENTED = [

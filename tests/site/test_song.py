@@ -30,10 +30,11 @@ def test_song_page_names_versions_genres_key_tempo_and_length(reader):
         assert text in page
 
 
-def test_genre_on_a_song_page_leads_to_the_songs_of_it(reader):
+def test_song_page_leads_to_its_artists_genres_and_taste(reader):
     page = reader.get("/segue/songs/explicit").text
-    link = re.search(r'class="tag" href="([^"]+)"', page).group(1)
-    assert "Rude Words" in reader.get(link).text
+    assert 'href="/genres/rap+~26+soul"' in page
+    assert 'href="/artists/MC+Frank"' in page
+    assert '<a href="/tastes/t1">folk, acoustic</a>' in page
 
 
 def test_song_page_says_what_leads_there(reader):

@@ -1,21 +1,29 @@
--- One song beside each song that is recommended for it; a lone row of nulls where there is none.
+-- The songs that are recommended for one song, by rank, and whether each leads back.
 select
-    song.song_id,
-    song.title,
-    song.artist,
-    song.year,
     recommendations.rank,
-    recommendations.recommended_song_id,
-    other.title as recommended_title,
-    other.artist as recommended_artist,
-    other.year as recommended_year,
-    other.key as recommended_key,
-    other.mode as recommended_mode,
+    recommendations.recommended_song_id as song_id,
+    other.title,
+    other.artist,
+    other.year,
+    other.key,
+    other.mode,
+    other.map_x,
+    other.map_y,
     recommendations.distance,
     recommendations.similarity,
-    recommendations.reason
-from songs as song
-left join recommendations on recommendations.song_id = song.song_id
-left join songs as other on other.song_id = recommendations.recommended_song_id
-where song.song_id = :song_id
+    recommendations.reason,
+    exists (
+        select 1
+        from recommendations as back
+        where back.song_id = recommendations.recommended_song_id
+            and back.recommended_song_id = recommendations.song_id
+    ) as mutual,
+    recommendations.because_sound,
+    recommendations.because_era,
+    recommendations.because_genre,
+    recommendations.because_artists,
+    recommendations.because_playlists
+from recommendations
+join songs as other on other.song_id = recommendations.recommended_song_id
+where recommendations.song_id = :song_id
 order by recommendations.rank

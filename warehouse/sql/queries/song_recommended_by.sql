@@ -7,7 +7,18 @@ leading as materialized (
     order by rank, song_id
     limit 10
 )
-select leading.song_id, leading.rank, songs.label
+select
+    leading.song_id,
+    leading.rank,
+    songs.label,
+    songs.key,
+    songs.map_x,
+    songs.map_y,
+    exists (
+        select 1
+        from recommendations as back
+        where back.song_id = :song_id and back.recommended_song_id = leading.song_id
+    ) as mutual
 from leading
 join songs on songs.song_id = leading.song_id
 order by leading.rank, leading.song_id

@@ -1,0 +1,157 @@
+"""Let browsers keep what they have until the next build: requests come in, 304 or answers go out.
+
+A build never changes, so what a page says depends on its address, the build, the site's own files
+and its settings alone. Their hash is the ETag of every page, and one decision serves them all.
+"""
+
+# mypy: disable-error-code="untyped-decorator"
+
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from datasette.app import Datasette
+from datasette.hookspecs import hookimpl
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+
+from warehouse.describe import DATABASE
+from warehouse.identity import code_version
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+NIGHT = timedelta(days=1)  # from one build to the next
+LEAST_SECONDS = 60
+YEAR_SECONDS = 31_536_000
+HOUR_SECONDS = 3600
+
+# What tells of the process rather than of the build.
+LIVE = re.compile(r"/api/v1/health$|/-/")
+# Files that are compressed already, or too large to compress again for everyone.
+AS_THEY_ARE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
+GZIP_LEVEL = 5
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What the site shows for as long as this process runs.
+
+    Args:
+        name: hash of the build, of the code and of the settings.
+        published: when the build was; the next one is expected a day later.
+    """
+
+    name: str
+    published: datetime
+
+    def tag(self, now: datetime) -> bytes:
+        """Return the ETag of every page; it changes with the age that pages tell in days.
+
+        It is weak, as an answer may be compressed or not.
+        """
+        return b'W/"%s-%d"' % (self.name.encode(), (now - self.published) // NIGHT)
+
+    def seconds(self, now: datetime) -> int:
+        """Return how long an answer can be kept: until the next build is due."""
+        due = int((self.published + NIGHT - now).total_seconds())
+        return min(max(due, LEAST_SECONDS), int(NIGHT.total_seconds()))
+
+
+@hookimpl
+def asgi_wrapper(datasette: Datasette) -> Callable[[App], App]:
+    """Compress what goes out, and let it be kept."""
+    edition = edition_of(datasette)
+    return lambda app: kept(
+        GZipMiddleware(app, compresslevel=GZIP_LEVEL, exclude_content_types=AS_THEY_ARE), edition
+    )
+
+
+def edition_of(datasette: Datasette) -> Edition | None:
+    """Return what the site shows, or nothing where the build has no usable manifest."""
+    folder = Path(datasette.get_database(DATABASE).path).parent
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        build, published = manifest["build_id"], datetime.fromisoformat(manifest["published_at"])
+    except (OSError, ValueError, KeyError):
+        return None
+    digest = hashlib.sha256(f"{build} {published} {code_version()}".encode())
+    digest.update(json.dumps(datasette._settings, sort_keys=True, default=str).encode())
+    files = (path for path in Path(datasette.config_dir).rglob("*") if path.is_file())
+    for path in sorted(path for path in files if "__pycache__" not in path.parts):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return Edition(digest.hexdigest()[:16], published.astimezone(UTC))
+
+
+def kept(app: App, edition: Edition | None) -> App:
+    """Return ``app`` answering 304 to whoever has its answer, and HEAD like GET without a body."""
+
+    async def keep(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        asked = dict(scope["headers"])
+        live = edition is None or LIVE.search(scope["path"]) is not None
+        told = None if live else policy(scope, asked, edition)
+        if told and has(asked, told[b"etag"]):
+            headers = [*told.items(), (b"vary", b"Accept-Encoding")]
+            await send({"type": "http.response.start", "status": 304, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        head = scope["method"] == "HEAD"
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": with_policy(message, told)}
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await app({**scope, "method": "GET"} if head else scope, receive, answer)
+
+    return keep
+
+
+def policy(
+    scope: Message, asked: dict[bytes, bytes], edition: Edition
+) -> dict[bytes, bytes] | None:
+    """Return how the answer to a request can be kept, if it turns out well; POST is never kept.
+
+    A style sheet or script whose address names its version never changes.
+    """
+    if scope["method"] not in ("GET", "HEAD"):
+        return None
+    now = datetime.now(UTC)
+    whose = b"private" if {b"cookie", b"authorization"} & asked.keys() else b"public"
+    lasts = b"max-age=%d, must-revalidate" % edition.seconds(now)
+    if scope["path"].startswith("/static/"):
+        named = bool(scope["query_string"])
+        lasts = b"max-age=%d, immutable" % YEAR_SECONDS if named else b"max-age=%d" % HOUR_SECONDS
+    return {b"etag": edition.tag(now), b"cache-control": whose + b", " + lasts}
+
+
+def has(asked: dict[bytes, bytes], tag: bytes) -> bool:
+    """Return whether a request says that its sender has the answer of this tag (RFC 9110)."""
+    tags = (named.strip() for named in asked.get(b"if-none-match", b"").split(b","))
+    return tag.removeprefix(b"W/") in {named.removeprefix(b"W/") for named in tags}
+
+
+def with_policy(message: Message, told: dict[bytes, bytes] | None) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer, with how long it can be kept.
+
+    What is said of the process, by POST or as a failure is never kept; a song that is missing or
+    an address that leads elsewhere is, for a minute.
+    """
+    status = message["status"]
+    headers = [(k, v) for k, v in message.get("headers", []) if k.lower() != b"cache-control"]
+    if told and status == 200:
+        return [*headers, *told.items()]
+    brief = told and (status in (404, 410) or 300 <= status < 400)
+    said = b"max-age=%d" % LEAST_SECONDS if brief else b"no-store"
+    return [*headers, (b"cache-control", said)]
