@@ -11,14 +11,14 @@ from models.map import places
 from models.songs import SingleMatrix
 from transforms import groups, ratings, tastes
 from transforms.features import numbered
-from warehouse import contracts, store
+from warehouse import charts, contracts, store
 
 SUMMED = ("song_id", "artist", "family_id", "taste_id", *contracts.AVERAGED)
 LISTED = ("song_id", "rank", "recommended_song_id", "distance", "similarity")
 
 
 def map_songs(plan: Plan, progress: Progress) -> None:
-    """Give every song its place on the map, and sum songs and lists up by what they share."""
+    """Give every song its place on the map, sum songs and lists up by what they share, and draw."""
     with store.opened(plan.home.pending_warehouse) as warehouse:
         songs = warehouse.frame(contracts.SONGS, SUMMED)
         recommended = warehouse.frame(contracts.RECOMMENDATIONS, LISTED)
@@ -30,6 +30,9 @@ def map_songs(plan: Plan, progress: Progress) -> None:
             filed = tastes.genres_of(songs, *(warehouse.frame(table) for table in genres))
             for table, rows in sums(songs, recommended, lists, filed):
                 advance(warehouse.replace(table, rows))
+        with progress.stage("drawn", unit="charts") as advance:
+            shown = {table.name: warehouse.frame(table, names) for table, names in charts.READ}
+            advance(charts.draw(shown, plan.build / charts.FOLDER))
 
 
 def _place(

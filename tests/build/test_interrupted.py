@@ -31,6 +31,7 @@ STAGES = (
         "explained",
         "mapped",
         "summed",
+        "drawn",
         "written",
         "checked",
         "twinned",
