@@ -159,10 +159,12 @@ def breach(found: Mapping[str, Any]) -> Breach:
     place = ".".join(cut(str(part), 80) for part in found["loc"])
     if found["type"] == "missing":
         return Breach(place, "a value", "none")
+    if found["type"] == "extra_forbidden":
+        return Breach(place, "nothing of this name", reprlib.repr(found["input"]))
     if found["loc"] == ("body",) and isinstance(found["input"], bytes):
         return Breach(place, "JSON, sent as application/json", reprlib.repr(found["input"]))
     message = str(found["msg"])
-    for start in ("Input should be ", "Value error, expected "):
+    for start in ("Input should be ", "Value error, expected ", "String should have "):
         message = message.removeprefix(start)
     return Breach(place, cut(message[:1].lower() + message[1:]), reprlib.repr(found["input"]))
 

@@ -548,11 +548,12 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
 
 @app.command(hidden=True)
 def docs() -> None:
-    """Write the files that are generated from the contracts, in a checkout."""
+    """Write the files that are generated from the contracts and the interface, in a checkout."""
+    from flows.api import described
     from warehouse.describe import GENERATED
 
     top = Path(__file__).parent.parent
-    for relative, text in GENERATED.items():
+    for relative, text in {**GENERATED, "docs/openapi.json": described}.items():
         (top / relative).parent.mkdir(parents=True, exist_ok=True)
         (top / relative).write_text(text(), encoding="utf-8")
         out.print(f"Wrote {relative}")

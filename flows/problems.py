@@ -104,4 +104,15 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     }
     answer = problem(error.status_code, told.get(error.status_code, str(error.detail)))
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        answer.headers["allow"] = ", ".join(sorted(_answered(request)))
     return answer
+
+
+def _answered(request: Request) -> set[str]:
+    """Return the methods that are answered at the address of a request."""
+    prefix = request.app.openapi_url.removesuffix("/openapi.json")
+    path = prefix + getattr(request.scope.get("route"), "path_format", "")
+    operations = request.app.openapi()["paths"].get(path, {})
+    found = {method.upper() for method in operations}
+    return found | ({"HEAD"} if "GET" in found else set())

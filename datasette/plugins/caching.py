@@ -33,7 +33,7 @@ YEAR_SECONDS = 31_536_000
 HOUR_SECONDS = 3600
 
 # What tells of the process rather than of the build.
-LIVE = re.compile(r"/api/v1/health$|/-/")
+LIVE = re.compile(r"/api/v1/(?:health|info)$|/-/")
 # Files that are compressed already, or too large to compress again for everyone.
 AS_THEY_ARE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 GZIP_LEVEL = 5
