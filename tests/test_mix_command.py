@@ -211,5 +211,5 @@ def test_threads_that_ask_at_once_get_what_they_would_get_alone(demo, songs):
 
 
 def test_the_example_stands_for_songs_of_several_tastes(build):
-    made = mixed(build, "\n".join(mixes.offer(build).example))
+    made = mixed(build, "\n".join(f"{s.artist} - {s.title}" for s in mixes.offer(build).example))
     assert (made.saved, made.unmatched, len(made.tastes)) == (5, [], 5)

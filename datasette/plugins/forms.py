@@ -9,6 +9,7 @@ nothing of what is sent is kept or written to disk.
 import re
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from datasette.app import Datasette
@@ -22,7 +23,9 @@ PREFIX = "/api/v1"
 LONGEST_UPLOAD = 2_500_000  # bytes of a list that is typed and one that is a file
 LONGEST_FORM = 100_000  # bytes of any other form
 MOST_FIELDS = 500
+MOST_BEGUN = 20
 MOST_SHOWN = 200  # lines that stand for no song
+JSON = {"mix.html": "/mix", "rate.html": "/ask"}
 STARS = "stars:"  # and the song_id: the name of the field with its rating
 RATING = re.compile(r"[1-5](?:\.[0-9]{1,3})?")
 UNKEPT = re.compile(rf"(?:{PREFIX}/.*|.*/(?:mix|rate))$")
@@ -59,7 +62,7 @@ async def mix(datasette: Datasette, request: Request) -> Response:
     status, offer = await told(datasette, "/mix")
     if status != 200:
         return await page(datasette, request, "problem.html", status, answer=offer)
-    typed: dict[str, Any] = {"text": "", "places": offer["places"]}
+    typed = {"text": await begun(datasette, request), "places": str(offer["places"])}
     refused, made = None, None
     if request.method == "POST":
         try:
@@ -74,8 +77,18 @@ async def mix(datasette: Datasette, request: Request) -> Response:
     return await page(datasette, request, "mix.html", status, answer=made, **found)
 
 
+async def begun(datasette: Datasette, request: Request) -> str:
+    """Return the list that an address begins, as song pages do by ``?song=``: ids under names."""
+    lines = []
+    for song_id in request.args.getlist("song")[:MOST_BEGUN]:
+        status, found = await told(datasette, f"/songs/{quote(song_id, safe='')}")
+        if status == 200:
+            lines += ["# " + " ".join(found["song"]["label"].split()), song_id]
+    return "\n".join(lines)
+
+
 async def mixed(
-    datasette: Datasette, form: FormData, typed: dict[str, Any], most_places: int
+    datasette: Datasette, form: FormData, typed: dict[str, str], most_places: int
 ) -> Any:
     """Return the playlist of a list that was typed or of a file.
 
@@ -96,7 +109,10 @@ async def mixed(
     if not text.strip():
         raise Refused(422, "Nothing was given. Paste some songs, or choose a file.")
     sent = {"text": text, "name": name, "places": int(places)}
-    return {"name": name, **await answered(datasette, "/mix", sent)}
+    made = await answered(datasette, "/mix", sent)
+    songs = [song["song_id"] for song in made["songs"]]
+    uris = await asked(datasette, "/playlist?format=uris", {"songs": songs})
+    return {"name": name, "uris": uris.text.split(), **made}
 
 
 async def playlist(datasette: Datasette, form: FormData) -> Response:
@@ -236,5 +252,6 @@ async def page(
     datasette: Datasette, request: Request, template: str, status: int, **context: Any
 ) -> Response:
     """Return a page."""
+    context["json_url"] = datasette.urls.path(PREFIX + JSON[template]) if template in JSON else None
     text = await datasette.render_template(template, context, request, view_name="page")
     return Response.html(text, status=status)

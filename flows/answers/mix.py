@@ -159,7 +159,7 @@ class Offer:
     """What can be mixed.
 
     Args:
-        example: lines that stand for well-known songs of the build, each of another taste.
+        example: well-known songs of the build, each of another taste.
         places: songs of a playlist where none are wished.
         most_places: songs of the longest one.
         most_songs: that are looked at.
@@ -167,7 +167,7 @@ class Offer:
         formats: of a file with the playlist.
     """
 
-    example: list[str]
+    example: list[Song]
     places: int
     most_places: int
     most_songs: int
@@ -206,8 +206,7 @@ def keyed(build: Published) -> pl.DataFrame:
 
 def offer(build: Published) -> Offer:
     """Return what can be mixed, with an example of this build's songs."""
-    example = [f"{row['artist']} - {row['title']}" for row in build.rows("mix_example")]
-    return Offer(example, PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
+    return Offer(build.once(_example), PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
 
 
 def mixed(build: Published, saved: Saved) -> Mixed:
@@ -265,6 +264,10 @@ def written(songs: Sequence[Song | Played], form: str, title: str) -> str:
     columns = {name: [getattr(song, name) for song in songs] for name in FILED}
     schema = {name: contracts.SONGS[name].dtype for name in FILED}
     return WRITERS[form](pl.DataFrame(columns, schema=schema), title)
+
+
+def _example(build: Published) -> list[Song]:
+    return described(build, [row["song_id"] for row in build.rows("mix_example")])
 
 
 def _made(

@@ -2,8 +2,7 @@
 -- A dash in an artist's name could be read as that between artist and title.
 with ranked as (
     select
-        songs.artist,
-        songs.title,
+        songs.song_id,
         tastes.songs,
         row_number() over (
             partition by songs.taste_id order by songs.popularity desc, songs.song_id
@@ -12,4 +11,4 @@ with ranked as (
     join tastes using (taste_id)
     where songs.artist not like '% - %' and length(songs.title) + length(songs.artist) < 50
 )
-select artist, title from ranked where place = 1 order by songs desc, artist limit 5
+select song_id from ranked where place = 1 order by songs desc, song_id limit 5
