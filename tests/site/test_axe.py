@@ -40,6 +40,7 @@ def fetch() -> None:
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
     if packed.returncode:
         pytest.skip(f"axe-core cannot be fetched from npm: {packed.stderr.strip()[-200:]}")

@@ -1,0 +1,163 @@
+import hashlib
+import json
+import re
+import runpy
+import sqlite3
+from collections import Counter, defaultdict
+from contextlib import closing
+from html import unescape
+from statistics import mean
+
+import duckdb
+import polars as pl
+import pytest
+
+from flows.answers.tables import EXAMPLES, QUESTIONS, TOOLS, examples
+from tests.site.conftest import Reader
+from warehouse.contracts import TABLES, VIEWS
+
+
+@pytest.fixture(scope="session")
+def demo_reader(demo):
+    return Reader(demo)
+
+
+@pytest.fixture(scope="session")
+def page(demo_reader):
+    return demo_reader.get("/analysts").text
+
+
+def run(tool, name, folder, monkeypatch):
+    """Run an example in the folder of a build and return its rows."""
+    monkeypatch.chdir(folder)
+    file = EXAMPLES / f"{name}_{TOOLS[tool]}"
+    if tool == "SQLite":
+        path = ":memory:" if name == "open" else "file:segue.db?mode=ro&immutable=1"
+        with closing(sqlite3.connect(path, uri=True)) as database:
+            found = []
+            for statement in file.read_text().split(";\n"):
+                found = database.execute(statement).fetchall() or found
+            return found
+    if tool == "DuckDB":
+        return duckdb.connect().execute(file.read_text()).fetchall()
+    return runpy.run_path(str(file))["answer"].rows()
+
+
+def frames(folder, *names):
+    return [pl.read_parquet(folder / "parquet" / f"{name}.parquet").to_dicts() for name in names]
+
+
+def answered(name, folder):
+    """Answer the question of an example by loops over plain rows."""
+    songs, recommendations, tastes, genres = frames(
+        folder, "songs", "recommendations", "tastes", "song_genres"
+    )
+    by_id = {song["song_id"]: song for song in songs}
+    if name == "open":
+        return [(len(songs),)]
+    if name == "report":
+        first = {r["song_id"]: r for r in recommendations if r["rank"] == 1}
+        known = [song for song in songs if song["song_id"] in first]
+        known.sort(key=lambda s: (s["popularity"] is None, -(s["popularity"] or 0), s["song_id"]))
+        return [
+            (s["label"], by_id[f["recommended_song_id"]]["label"], f["distance"], f["reason"])
+            for s in known[:10]
+            for f in [first[s["song_id"]]]
+        ]
+    if name == "tastes":
+        labels = {taste["taste_id"]: taste["label"] for taste in tastes}
+        far = defaultdict(list)
+        for r in recommendations:
+            pair = [labels[by_id[r[n]]["taste_id"]] for n in ("song_id", "recommended_song_id")]
+            if pair[0] != pair[1]:
+                far[tuple(pair)].append(r["distance"])
+        rows = [(*pair, len(found), mean(found)) for pair, found in far.items()]
+        return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))[:10]
+    songs_of = Counter(row["genre"] for row in genres)
+    far = defaultdict(list)
+    lists = defaultdict(list)
+    for r in recommendations:
+        lists[r["song_id"]].append(r["distance"])
+    for row in genres:
+        far[row["genre"]] += lists[row["song_id"]]
+    rows = [(g, n, round(mean(far[g]), 3)) for g, n in songs_of.items() if n >= 20]
+    return sorted(rows, key=lambda row: (-row[2], row[0]))[:10]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_example_answers_what_loops_over_the_rows_answer(tool, name, demo, monkeypatch):
+    found = run(tool, name, demo, monkeypatch)
+    expected = answered(name, demo)
+    assert len(expected) > (0 if name == "open" else 3)
+    assert len(found) == len(expected)
+    for row, other in zip(found, expected, strict=True):
+        for value, right in zip(row, other, strict=True):
+            assert value == (
+                pytest.approx(right, abs=0.00051) if isinstance(right, float) else right
+            )
+
+
+def test_page_shows_the_very_text_of_the_examples(page):
+    shown = [
+        unescape(text)
+        for text in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", page, re.DOTALL)
+    ]
+    assert shown == [code.text for example in examples() for code in example.code]
+    files = {path.name for path in EXAMPLES.glob("*_*")}
+    assert files == {code.file for example in examples() for code in example.code}
+
+
+def test_attached_file_cannot_be_written(demo):
+    with closing(sqlite3.connect(":memory:", uri=True)) as database:
+        database.execute("attach 'file:{}?mode=ro&immutable=1' as segue".format(demo / "segue.db"))
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            database.execute("delete from segue.songs")
+
+
+def test_every_table_and_column_is_told_with_a_link_to_its_page(page, demo_reader):
+    told = {item["name"]: item for item in demo_reader.get("/api/v1/tables").json()["tables"]}
+    assert set(told) == {item.name for item in (*TABLES, *VIEWS)}
+    for item in (*TABLES, *VIEWS):
+        assert [c["name"] for c in told[item.name]["columns"]] == [c.name for c in item.columns]
+        assert f'href="/segue/{item.name}"' in page
+
+
+def test_rows_are_counted_as_they_are(demo_reader, demo):
+    with closing(sqlite3.connect(demo / "segue.db")) as database:
+        for item in demo_reader.get("/api/v1/tables").json()["tables"]:
+            counted = database.execute(f'select count(*) from "{item["name"]}"').fetchone()[0]
+            assert item["rows"] == counted, item["name"]
+
+
+FILES = [f"/parquet/{table.name}.parquet" for table in TABLES] + ["/datapackage.json"]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_files_are_closed_by_default(demo_reader, path):
+    assert demo_reader.get(path).status_code == 403
+
+
+def test_page_offers_downloads_only_where_they_are_on(demo, page):
+    assert '.parquet"' not in page
+    opened = Reader(demo, allow_download=True).get("/analysts").text
+    assert 'href="/segue.db"' in opened
+    assert 'href="/parquet/songs.parquet"' in opened
+
+
+def test_files_that_are_offered_are_those_of_the_build(demo):
+    reader = Reader(demo, allow_download=True)
+    package = reader.get("/datapackage.json")
+    assert package.headers["content-type"] == "application/json"
+    for resource in json.loads(package.content)["resources"]:
+        got = reader.get(f"/{resource['path']}")
+        assert got.headers["content-type"] == "application/vnd.apache.parquet"
+        assert f"sha256:{hashlib.sha256(got.content).hexdigest()}" == resource["hash"]
+
+
+@pytest.mark.parametrize("path", ["/parquet/nothing.parquet", "/parquet/%2e%2e%2fsegue.parquet", "/parquet/", "/manifest.json", "/models/encoder.joblib",
+    "/parquet/songs.parquet/", "/parquet/..%2fmodels%2fencoder.joblib"])  # fmt: skip
+def test_nothing_else_of_the_build_can_be_fetched(demo, path):
+    got = Reader(demo, allow_download=True).get(path)
+    assert got.status_code in (302, 404)
+    assert b"PAR1" not in got.content
