@@ -97,8 +97,8 @@ def kept(app: App, edition: Edition | None) -> App:
             await app(scope, receive, send)
             return
         asked = dict(scope["headers"])
-        live = edition is None or LIVE.search(scope["path"]) is not None
-        told = None if live else policy(scope, asked, edition)
+        live = LIVE.search(scope["path"]) is not None
+        told = None if edition is None or live else policy(scope, asked, edition)
         if told and has(asked, told[b"etag"]):
             headers = [*told.items(), (b"vary", b"Accept-Encoding")]
             await send({"type": "http.response.start", "status": 304, "headers": headers})

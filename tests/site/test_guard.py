@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from flows.serve import CONFIGURATION, site
+from tests.site.conftest import Reader
 from warehouse.errors import NothingPublished
 
 CLOSED = ["/-/allow-debug", "/-/messages", "/-/threads", "/-/threads.json", "/-/metadata.json",
@@ -81,8 +82,23 @@ def test_no_cookie_is_set(reader):
         assert "set-cookie" not in reader.get(path).headers
 
 
-def test_style_sheet_may_be_kept_by_the_browser(reader):
-    assert "max-age" in reader.get("/static/segue.css").headers["cache-control"]
+def test_policy_lets_in_nothing_from_elsewhere_but_the_player(reader):
+    policy = reader.get("/").headers["content-security-policy"]
+    assert [p for p in policy.split("; ") if "http" in p] == ["frame-src https://open.spotify.com"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "POST", "TRACE"])
+@pytest.mark.parametrize("path", ["/", "/segue/songs", "/segue/songs/quoted", "/static/segue.css"])
+def test_what_is_only_for_reading_takes_nothing(reader, path, method):
+    status, headers = raw(reader, path, method)
+    assert status == 405
+    assert headers[b"allow"] == b"GET, HEAD"
+    assert headers[b"content-type"].startswith(b"text/html")
+    assert headers[b"cache-control"] == b"no-store"
+
+
+def test_closed_pages_are_refused_before_anything_else_was_asked_for(build):
+    assert raw(Reader(build), "/-/threads")[0] == 404
 
 
 def test_pages_name_no_other_host_but_in_links(reader):

@@ -1,4 +1,5 @@
 import re
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
@@ -11,6 +12,10 @@ from warehouse.describe import CANNED
 
 PAGES = [
     "/",
+    "/search?q=hello",
+    "/compare",
+    "/about",
+    "/analysts",
     "/segue",
     "/segue?_show_hidden=1",
     *(f"/segue/{item.name}" for item in (*TABLES, *VIEWS)),
@@ -39,6 +44,8 @@ class Outline(HTMLParser):
         self.links.append(attributes.get("href"))
         if any(name.startswith("on") or name == "style" for name in attributes):
             self.tags.append("inline")
+        if tag == "script" and not attributes.get("src", "").startswith("/static/"):
+            self.tags.append("inline")
         if tag in ("input", "select", "textarea") and attributes.get("type") != "hidden":
             self.labelled.append((attributes.get("id"), "aria-label" in attributes))
 
@@ -55,9 +62,36 @@ def test_page_answers_with_one_heading_landmarks_and_a_language(reader, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_page_holds_no_script_and_no_inline_style(reader, path):
+def test_page_holds_no_inline_script_and_no_inline_style(reader, path):
     tags = Outline(reader.get(path).text).tags
-    assert not {"script", "style", "inline"} & set(tags)
+    assert not {"style", "inline"} & set(tags)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_says_what_it_is_to_bookmarks_and_to_who_shares_it(reader, path):
+    page = reader.get(path).text
+    title = re.search(r"<title>(.+?)</title>", page).group(1)
+    assert "Segue" in title
+    assert f'<meta property="og:title" content="{title}">' in page
+    assert len(re.search(r'<meta name="description" content="(.+?)">', page).group(1)) > 20
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path != "/search?q=hello"])
+def test_page_links_itself_as_json(reader, path):
+    link = re.search(r'<a href="([^"]+)" rel="nofollow">This page as JSON', reader.get(path).text)
+    answer = reader.get(unescape(link.group(1)).removeprefix("http://localhost"))
+    assert answer.status_code == 200
+    assert "json" in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("path", "current"),
+    [("/", "Segue"), ("/about", None), ("/segue", "All tables"), ("/segue/features", "All tables"),
+     ("/compare", "Compare"), ("/segue/songs/quoted", None)],
+)  # fmt: skip
+def test_menu_says_where_one_is(reader, path, current):
+    marked = re.findall(r'aria-current="\w+">([^<]+)</a>', reader.get(path).text)
+    assert marked == ([current] if current else [])
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -72,7 +106,7 @@ def test_every_field_has_a_name(reader, path):
 def test_footer_says_which_build_it_shows(reader, path):
     page = reader.get(path).text
     assert "abc123" in page
-    assert "2026-11-20T03:12:00Z" in page
+    assert '<time datetime="2026-11-20T03:12:00Z">20 November 2026, 03:12 UTC</time>' in page
     assert f"{len(INVENTED)} songs" in page
 
 
@@ -87,7 +121,7 @@ def test_pages_answer_without_a_usable_manifest(tmp_path, manifest):
 
 def test_home_offers_a_search_and_some_songs(reader):
     page = reader.get("/").text
-    assert 'action="/segue/search"' in page
+    assert 'action="/search"' in page
     assert 'name="q"' in page
     assert 'href="/segue/songs/quoted"' in page
 
@@ -217,10 +251,25 @@ def test_same_years_and_genre_leaves_out_the_song_and_its_family(reader):
     assert "4uLU6hMCjMI75M1A2tKUQC" not in {row["song_id"] for row in other}
 
 
-def test_unknown_page_is_answered_with_a_way_back(reader):
-    page = reader.get("/no-such-page")
+@pytest.mark.parametrize("path", ["/no-such-page", "/segue/no_such_table", "/segue/checks/none",
+    "/segue/songs/nobody", "/artists/nobody", "/genres/none", "/tastes/none", "/-/threads",
+    "/a/b/c/d", "/nothing/", "/segue/sources/%00"])  # fmt: skip
+def test_what_is_not_there_is_answered_with_a_search_and_a_way_back(reader, path):
+    page = reader.get(path)
+    if page.status_code == 302:
+        page = reader.get(page.headers["location"])
     assert page.status_code == 404
+    assert 'id="q" name="q"' in page.text
     assert 'href="/"' in page.text
+    assert "</footer>" in page.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/songs/nobody", "/api/v1/nothing", "/api/v1/"])
+def test_interface_answers_what_is_not_there_with_a_problem(reader, path):
+    answer = reader.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
 
 
 def test_unknown_page_prints_no_traceback(reader, capsys):

