@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows import problems
 from flows.answers import about as made
-from flows.answers import catalogue, mix, profile, rate, request, search, similar, songs
+from flows.answers import catalogue, explore, groups, mix, profile, rate, request, search, similar, songs
 from flows.answers import compare as pairs
 from flows.answers import info as about
 from flows.answers import tables as published
@@ -41,6 +41,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 SongName = Annotated[
     str, Query(max_length=300, description="A song_id, or a title, an artist or both.")
 ]
+GroupName = Annotated[str, Path(max_length=500)]
 SongId = Annotated[str, Path(max_length=200, description="The catalogue's own id.")]
 
 
@@ -68,6 +69,8 @@ def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI
         _about_likeness(build),
         _about_pairs(build),
         _about_songs(build),
+        _about_groups(build),
+        _about_the_whole(build),
         _about_mixes(build),
         _about_ratings(build),
     ):
@@ -184,6 +187,53 @@ def _about_songs(build: Published) -> APIRouter:
     def song(song_id: SongId) -> songs.Song:
         """Return a song, what is recommended for it, and what leads to it."""
         return songs.song(build, song_id)
+
+    return router
+
+
+def _about_groups(build: Published) -> APIRouter:
+    router = APIRouter(tags=["artists, genres, tastes"])
+
+    @router.get("/artists/{name:path}")
+    def artist(name: GroupName) -> groups.Artist:
+        """Return an artist: best known songs, genres, sound, and artists to go on to."""
+        return groups.artist(build, name)
+
+    @router.get("/genres")
+    def genres(q: Annotated[str, Query(max_length=100)] = "") -> groups.Genres:
+        """Return the genres of most songs, or of those whose name holds ``q``."""
+        return groups.genres(build, q)
+
+    @router.get("/genres/{name:path}")
+    def genre(name: GroupName) -> groups.Genre:
+        """Return a genre: best known songs, sound, and genres to go on to."""
+        return groups.genre(build, name)
+
+    @router.get("/tastes")
+    def tastes() -> groups.Tastes:
+        """Return every taste with its best known songs."""
+        return groups.tastes(build)
+
+    @router.get("/tastes/{taste_id:path}")
+    def taste(taste_id: GroupName) -> groups.Taste:
+        """Return a taste: best known songs, sound, and tastes to go on to."""
+        return groups.taste(build, taste_id)
+
+    return router
+
+
+def _about_the_whole(build: Published) -> APIRouter:
+    router = APIRouter(tags=["the whole"])
+
+    @router.get("/explore")
+    def charts() -> explore.Explore:
+        """Return the charts of the build with the rows that they show."""
+        return explore.explore(build)
+
+    @router.get("/map")
+    def song_map() -> explore.Map:
+        """Return where the best known songs lie on the map of the catalogue."""
+        return explore.song_map(build)
 
     return router
 

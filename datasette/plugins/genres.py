@@ -83,7 +83,7 @@ def register_facet_classes() -> list[type[Facet]]:
 
 @hookimpl
 def filters_from_request(request: Request, table: str) -> FilterArguments | None:
-    """Keep the songs of every genre in ``?_genre=``.
+    """Keep the songs of every genre in ``?_genre=``: their own, or their primary artist's.
 
     Datasette's ``_through`` would do, but numbers its parameters anew, so that beside a filter
     on a column one takes the value of the other.
@@ -92,7 +92,10 @@ def filters_from_request(request: Request, table: str) -> FilterArguments | None
     if table != TABLE or not genres:
         return None
     names = [f"genre_{place}" for place in range(len(genres))]
-    having = "song_id in (select song_id from song_genres where genre = :{})"
+    having = (
+        "(song_id in (select song_id from song_genres where genre = :{0}) "
+        "or artist in (select artist from artist_genres where genre = :{0}))"
+    )
     return FilterArguments(
         [having.format(name) for name in names],
         params=dict(zip(names, genres, strict=True)),

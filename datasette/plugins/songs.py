@@ -57,6 +57,7 @@ def extra_template_vars(datasette: Datasette) -> dict[str, Any]:
         "tone_of": tone,
         "key_name": key_name,
         "facts_of": facts,
+        "typical_of": typical,
         "because_of": because,
     }
 
@@ -78,6 +79,19 @@ def facts(song: Row) -> list[tuple[str, str]]:
 def because(recommendations: list[Row]) -> list[str]:
     """Return the blocks of the recipe that bring a song near to any of those recommended."""
     return list(dict.fromkeys(block for other in recommendations for block in other["because"]))
+
+
+def typical(means: Row) -> list[tuple[str, str]]:
+    """Return what songs of a group are like on average, as far as it is known."""
+    length, year = means["duration_ms"], means["year"]
+    told = (
+        ("Length", _minutes(None if length is None else round(length))),
+        ("Tempo", f"{means['tempo']:.0f} BPM" if means["tempo"] else ""),
+        ("Loudness", f"{means['loudness']:.1f} dB" if means["loudness"] is not None else ""),
+        ("Year", f"{year:.0f}" if year else ""),
+        ("Popularity", f"{means['popularity']:.0f}" if means["popularity"] is not None else ""),
+    )
+    return [(f"Mean {name.lower()}", text) for name, text in told if text]
 
 
 def key_name(key: int | None, mode: int | None) -> str:

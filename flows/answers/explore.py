@@ -1,0 +1,229 @@
+"""The whole catalogue at once: a published build comes in, its charts and its map go out."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.answers.published import Published, Row
+from warehouse import charts
+
+MAPPED = 4_000
+SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"')
+START = 600  # characters that hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What one chart shows.
+
+    Args:
+        title: what it is about.
+        about: how to read it.
+        text: what is seen, for those who do not see it.
+        table: of the build, where all of it is.
+        rows: name of the query for the rows beside it; none beside the map.
+    """
+
+    title: str
+    about: str
+    text: str
+    table: str
+    rows: str = ""
+
+
+CHARTS = {
+    "songs-by-year": Drawn(
+        "When the songs came out",
+        "Songs of each year of release.",
+        "Bars: how many songs of each year the catalogue has.",
+        "feature_years",
+        "chart_years",
+    ),
+    "features-by-year": Drawn(
+        "How sound changed",
+        "Means of the songs of each year that has ten or more, from 0 to 1.",
+        "Six lines over the years of release: danceability, energy, valence, acousticness, "
+        "instrumentalness and speechiness.",
+        "feature_years",
+        "chart_years",
+    ),
+    "features-by-taste": Drawn(
+        "What sets tastes apart",
+        "Means of the largest tastes; red is above that of all of them, blue below.",
+        "A grid of the largest tastes by six features, coloured by how far each lies from the "
+        "mean of all.",
+        "tastes",
+        "chart_tastes",
+    ),
+    "features-by-genre": Drawn(
+        "What sets genres apart",
+        "Means of the largest genres; red is above that of all of them, blue below.",
+        "A grid of the largest genres by six features, coloured by how far each lies from the "
+        "mean of all.",
+        "genres",
+        "chart_genres",
+    ),
+    "hubs": Drawn(
+        "Whether a few are everywhere",
+        "Songs by how many lists they stand in. No song may stand in more than a set number.",
+        "Bars: how many songs stand in no list, in one, in two and so on.",
+        "hub_counts",
+        "chart_hubs",
+    ),
+    "distances": Drawn(
+        "How far a list reaches",
+        "Share of the recommendations at each distance, by rank; 1 is as far as two songs taken "
+        "at random.",
+        "A line for each rank: the share of its recommendations over the distance.",
+        "distance_counts",
+        "chart_distances",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing of the build.
+
+    Args:
+        light: path of the file for light pages, below the address of the site.
+        dark: path of the file for dark ones.
+        width, height: in pixels.
+    """
+
+    light: str
+    dark: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart with the rows that it shows.
+
+    Args:
+        name: of its files.
+        title: what it is about.
+        about: how to read it.
+        text: what is seen, for those who do not see it.
+        table: of the build, where all of it is.
+        picture: the drawing.
+        rows: what is drawn, in order; all have the same columns.
+    """
+
+    name: str
+    title: str
+    about: str
+    text: str
+    table: str
+    picture: Picture
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class TasteOnMap:
+    """A taste, its colour on the map and where its songs lie on average, from the top left."""
+
+    taste_id: str
+    label: str
+    songs: int
+    colour: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explore:
+    """What there is to look at.
+
+    Args:
+        songs: how many the map holds.
+        map: the drawing of all songs; none in a build without charts.
+        tastes: those of most songs first.
+        charts: each with its rows.
+    """
+
+    songs: int
+    map: Picture | None
+    tastes: list[TasteOnMap]
+    charts: list[Chart]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The best known songs on the map, one of each family, the best known first.
+
+    Args:
+        tastes: those of most songs first.
+        song_id, label: of each song.
+        taste: of each song, its place in ``tastes``.
+        x, y: of each song, 0 to 1 from the top left.
+    """
+
+    tastes: list[TasteOnMap]
+    song_id: list[str]
+    label: list[str]
+    taste: list[int]
+    x: list[float]
+    y: list[float]
+
+
+def explore(build: Published) -> Explore:
+    """Return the charts and what the map holds; they are read once."""
+    return build.once(_explore)
+
+
+def song_map(build: Published) -> Map:
+    """Return the best known songs on the map, ``MAPPED`` at most; they are read once."""
+    return build.once(_song_map)
+
+
+def _explore(build: Published) -> Explore:
+    tastes = build.once(_tastes)
+    drawn = {name: _picture(build.folder, name) for name in charts.CHARTS}
+    return Explore(
+        sum(taste.songs for taste in tastes),
+        drawn["map"],
+        tastes,
+        [
+            Chart(name, d.title, d.about, d.text, d.table, picture, build.rows(d.rows))
+            for name, d in CHARTS.items()
+            if (picture := drawn[name]) is not None
+        ],
+    )
+
+
+def _picture(build: Path, name: str) -> Picture | None:
+    """Return a drawing of the build, or nothing where there were no rows to draw."""
+    files = [f"{name}-{scheme.name}.svg" for scheme in charts.schemes(name)]
+    first = build / charts.FOLDER / files[0]
+    if not first.is_file():
+        return None
+    size = SIZE.search(first.read_text(encoding="utf-8")[:START])
+    width, height = (round(float(side)) for side in size.groups()) if size else (0, 0)
+    light, dark = (f"/{charts.FOLDER}/{file}" for file in (files[0], files[-1]))
+    return Picture(light, dark, width, height)
+
+
+def _tastes(build: Published) -> list[TasteOnMap]:
+    centres = {row["taste_id"]: (row["x"], row["y"]) for row in build.rows("taste_centres")}
+    colours = charts.colours(centres)
+    return [
+        TasteOnMap(row["taste_id"], row["label"], row["songs"], colours[row["taste_id"]], x, y)
+        for row in build.rows("catalogue_tastes")
+        for x, y in [centres[row["taste_id"]]]
+    ]
+
+
+def _song_map(build: Published) -> Map:
+    tastes = build.once(_tastes)
+    place = {taste.taste_id: number for number, taste in enumerate(tastes)}
+    rows = build.rows("map_songs", limit=MAPPED)
+    return Map(
+        tastes,
+        [row["song_id"] for row in rows],
+        [row["label"] for row in rows],
+        [place[row["taste_id"]] for row in rows],
+        [round(row["map_x"], 4) for row in rows],
+        [round(row["map_y"], 4) for row in rows],
+    )
