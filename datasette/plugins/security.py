@@ -5,6 +5,7 @@ Requests come in; they are refused here or passed on, and what goes out carries 
 
 # mypy: disable-error-code="untyped-decorator"
 
+import json
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -95,8 +96,12 @@ def guarded(app: App, refused: Callable[[int], Awaitable[str]], base: bytes = b"
                 message = {**message, "headers": with_headers(message)}
             await send(message)
 
-        status = refusal(scope["method"], decoded_path(scope).removeprefix(base))
-        if status:
+        path = decoded_path(scope).removeprefix(base)
+        status = refusal(scope["method"], path)
+        if status and path.startswith(b"/api/"):
+            title = json.dumps({"title": "No answer is at this address.", "status": status})
+            await refuse(send_with_headers, status, title, b"application/problem+json")
+        elif status:
             await refuse(send_with_headers, status, await refused(status))
         else:
             await app(scope, receive, send_with_headers)
@@ -127,11 +132,13 @@ def with_headers(message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]
     return [*headers, *HEADERS.items()]
 
 
-async def refuse(send: Send, status: int, page: str) -> None:
-    """Answer with a page that helps on; nobody keeps it."""
+async def refuse(
+    send: Send, status: int, page: str, kind: bytes = b"text/html; charset=utf-8"
+) -> None:
+    """Answer with a page that helps on, or with JSON; nobody keeps it."""
     body = page.encode()
     headers = [
-        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-type", kind),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
     ]
