@@ -9,7 +9,6 @@ nothing of what is sent is kept or written to disk.
 import re
 from collections.abc import AsyncGenerator
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 from datasette.app import Datasette
@@ -69,7 +68,7 @@ async def mix(datasette: Datasette, request: Request) -> Response:
             form = await filled(request)
             if "format" in form:
                 return await playlist(datasette, form)
-            typed |= {name: str(form.get(name, typed[name])) for name in typed}
+            typed |= {name: field(form, name, typed[name]) for name in typed}
             made = await mixed(datasette, form, typed, offer["most_places"])
         except Refused as error:
             status, refused = error.status, str(error)
@@ -79,12 +78,13 @@ async def mix(datasette: Datasette, request: Request) -> Response:
 
 async def begun(datasette: Datasette, request: Request) -> str:
     """Return the list that an address begins, as song pages do by ``?song=``: ids under names."""
-    lines = []
-    for song_id in request.args.getlist("song")[:MOST_BEGUN]:
-        status, found = await told(datasette, f"/songs/{quote(song_id, safe='')}")
-        if status == 200:
-            lines += ["# " + " ".join(found["song"]["label"].split()), song_id]
-    return "\n".join(lines)
+    songs = request.args.getlist("song")[:MOST_BEGUN]
+    if not songs:
+        return ""
+    found = await asked(datasette, "/playlist?format=json", {"songs": songs})
+    named = ((f"{song['title']} - {song['artist']}", song) for song in found.json()["songs"])
+    lines = (["# " + " ".join(name.split()), song["song_id"]] for name, song in named)
+    return "\n".join(line for pair in lines for line in pair)
 
 
 async def mixed(
@@ -117,9 +117,9 @@ async def mixed(
 
 async def playlist(datasette: Datasette, form: FormData) -> Response:
     """Return the songs that the page showed as a file."""
-    sent = {"songs": str(form.get("songs", "")).split(), "name": str(form.get("name", ""))}
-    form_of_file = httpx.QueryParams({"format": str(form["format"])})
-    found = await asked(datasette, f"/playlist?{form_of_file}", sent)
+    sent = {"songs": field(form, "songs").split(), "name": field(form, "name")}
+    wanted = httpx.QueryParams({"format": field(form, "format")})
+    found = await asked(datasette, f"/playlist?{wanted}", sent)
     if found.status_code != 200:
         raise Refused(found.status_code, found.json()["title"])
     disposition = {"Content-Disposition": found.headers["content-disposition"]}
@@ -174,7 +174,7 @@ def ratings(form: FormData) -> dict[str, float]:
         Refused: a value is no rating.
     """
     named = {key.removeprefix(STARS): v for key, v in form.items() if key.startswith(STARS)}
-    given = {song_id: str(value).strip() for song_id, value in named.items()}
+    given = {song_id: value.strip() for song_id, value in named.items() if isinstance(value, str)}
     wrong = [value for value in given.values() if value and not RATING.fullmatch(value)]
     stars = {song_id: float(value) for song_id, value in given.items() if value and not wrong}
     if wrong or any(value > 5 for value in stars.values()):
@@ -184,7 +184,13 @@ def ratings(form: FormData) -> dict[str, float]:
 
 def form_list(form: FormData, name: str) -> list[str]:
     """Return the values of a repeated field, each once."""
-    return list(dict.fromkeys(str(value) for value in form.getlist(name)))
+    return list(dict.fromkeys(v for v in form.getlist(name) if isinstance(v, str)))
+
+
+def field(form: FormData, name: str, default: str = "") -> str:
+    """Return the last value of a field, where there is one that is no file."""
+    value = form.get(name)
+    return value if isinstance(value, str) else default
 
 
 async def filled(request: Request) -> FormData:

@@ -152,7 +152,7 @@ def desk(build: Published) -> Desk:
     Raises:
         Unknown: the build was made without ratings.
     """
-    if not build.manifest.counts.get(contracts.RATING_FACTORS.name):
+    if not build.database.execute("select 1 from rating_factors limit 1").fetchone():
         raise Unknown(
             "The build knows no ratings. Build with some: segue build --ratings FILE, or without "
             "--tracks for the demo's."
