@@ -42,6 +42,8 @@ def refusal(request: Request, exception: Exception) -> Exception | None:
     told: Exception | None = None
     if isinstance(exception, OSError) and exception.errno == errno.ENAMETOOLONG:
         told = NotFound("No file has so long a name")
+    elif isinstance(exception, sqlite3.ProgrammingError) and "binding" in str(exception):
+        told = NotFound("No row has a key of so few parts")
     elif not request.query_string or f"/{DATABASE}" not in request.path:
         return None
     elif isinstance(exception, DatasetteError) and exception.status >= 500:

@@ -85,6 +85,7 @@ def pages_of(build: Path) -> list[str]:
     encoded = {name: tilde_encode(text) for name, text in names.items()}
     return [page.format(**encoded) for page in PAGES]
 
+
 # song_id, title, credited artists, year, genres, family where it is another's version
 INVENTED = [
     ("4uLU6hMCjMI75M1A2tKUQC", "Hello", ["Ada Bell"], 2015, ["pop", "soul"], None),

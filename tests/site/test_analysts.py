@@ -155,8 +155,12 @@ def test_files_that_are_offered_are_those_of_the_build(demo):
         assert f"sha256:{hashlib.sha256(got.content).hexdigest()}" == resource["hash"]
 
 
-@pytest.mark.parametrize("path", ["/parquet/nothing.parquet", "/parquet/%2e%2e%2fsegue.parquet", "/parquet/", "/manifest.json", "/models/encoder.joblib",
-    "/parquet/songs.parquet/", "/parquet/..%2fmodels%2fencoder.joblib"])  # fmt: skip
+ELSEWHERE = ["/parquet/nothing.parquet", "/parquet/%2e%2e%2fsegue.parquet", "/parquet/",
+    "/manifest.json", "/models/encoder.joblib", "/parquet/songs.parquet/",
+    "/parquet/..%2fmodels%2fencoder.joblib"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
 def test_nothing_else_of_the_build_can_be_fetched(demo, path):
     got = Reader(demo, allow_download=True).get(path)
     assert got.status_code in (302, 404)
