@@ -82,7 +82,7 @@ def like_features(
 ) -> Similar:
     """Return the songs like a new one, as ``matched`` does."""
     matches = matched(build, song, k)
-    label = str(song.get("title") or "the song given")[:200]
+    label = _writable(song.get("title") or "the song given")[:200]
     return Similar(label, matches, _profile(build, song, matches) if profile else None)
 
 
