@@ -17,6 +17,7 @@ from typing import Any
 
 from datasette.app import Datasette
 from datasette.hookspecs import hookimpl
+from datasette.utils.asgi import Request
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from warehouse.describe import DATABASE
@@ -37,6 +38,7 @@ LIVE = re.compile(r"/api/v1/(?:health|info)$|/-/")
 # Files that are compressed already, or too large to compress again for everyone.
 AS_THEY_ARE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 GZIP_LEVEL = 5
+UNKEPT = "segue.unkept"  # of a request's scope
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,18 @@ def asgi_wrapper(datasette: Datasette) -> Callable[[App], App]:
     )
 
 
+@hookimpl
+def extra_template_vars() -> dict[str, Any]:
+    """Offer templates ``unkept``, for a page that is not as whole as it could be."""
+    return {"unkept": unkept}
+
+
+def unkept(request: Request) -> str:
+    """Let nobody keep the page that answers a request; nothing is shown for it."""
+    request.scope[UNKEPT]["told"] = True
+    return ""
+
+
 def edition_of(datasette: Datasette) -> Edition | None:
     """Return what the site shows, or nothing where the build has no usable manifest."""
     folder = Path(datasette.get_database(DATABASE).path).parent
@@ -104,16 +118,18 @@ def kept(app: App, edition: Edition | None) -> App:
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
-        head = scope["method"] == "HEAD"
+        head, whether = scope["method"] == "HEAD", {"told": False}
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": with_policy(message, told)}
+                policed = with_policy(message, None if whether["told"] else told)
+                message = {**message, "headers": policed}
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
-        await app({**scope, "method": "GET"} if head else scope, receive, answer)
+        method = "GET" if head else scope["method"]
+        await app({**scope, "method": method, UNKEPT: whether}, receive, answer)
 
     return keep
 

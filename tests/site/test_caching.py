@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from datasette.plugins import pm
 from tests.site.conftest import Reader
 
 PLUGINS = Path(__file__).parents[2] / "datasette" / "plugins"
@@ -143,6 +144,34 @@ def test_without_a_usable_manifest_nothing_is_kept(build, tmp_path):
     answer = ask(Reader(other), "/segue/songs/quoted")
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
+
+
+def test_page_whose_counts_took_too_long_is_not_kept(build, monkeypatch):
+    async def too_long(self):
+        return [], ["genre"]
+
+    reader = Reader(build)
+    ask(reader, "/segue/songs")
+    classes = [c for found in pm.hook.register_facet_classes() for c in found]
+    facet = next(c for c in classes if c.type == "genre")
+    monkeypatch.setattr(facet, "facet_results", too_long)
+    answer = ask(reader, "/segue/songs")
+    assert "Counting took too long: genre" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_failure_is_told_in_our_look_without_its_inside_and_not_kept(build, capsys):
+    async def broken(scope, receive, send):
+        raise RuntimeError("the inside")
+
+    reader = Reader(build)
+    reader.site.api = broken
+    answer = ask(reader, "/segue/songs/quoted")
+    assert answer.status_code == 500
+    assert answer.headers["cache-control"] == "no-store"
+    assert "</footer>" in answer.text
+    assert "the inside" not in answer.text
+    assert "the inside" in capsys.readouterr().err
 
 
 def test_pages_are_compressed_for_who_can_read_that(reader):

@@ -46,6 +46,13 @@ def test_songs_to_start_from_are_by_different_artists(demo_reader):
     assert len(artists) == len(set(artists)) == 8
 
 
+def test_every_place_that_home_leads_to_is_there(demo_reader):
+    page = demo_reader.get("/").text
+    links = {link for link in re.findall(r'href="(/[^"]*)"', page) if "/static/" not in link}
+    assert len(links) > 40
+    assert {link: s for link in links if (s := demo_reader.get(link).status_code) != 200} == {}
+
+
 def test_robots_may_read_pages_but_not_what_is_cut_from_them(reader):
     lines = reader.get("/robots.txt").text.splitlines()
     assert lines[0] == "User-agent: *"
