@@ -204,7 +204,7 @@ class Chart {
     const [paper, ink] = ["--paper", "--ink"].map((name) => style.getPropertyValue(name));
     pen.clearRect(0, 0, side, side);
     if (picture.complete && picture.naturalWidth) {
-      pen.globalAlpha = (this.taste < 0 ? 0.75 : 0.12) / scale ** 0.7;
+      pen.globalAlpha = (this.taste < 0 ? 0.75 : 0.12) / scale;
       pen.drawImage(picture, -this.left, -this.top, side * scale, side * scale);
     }
     const radius = 1.1 + 1.5 * Math.log2(scale + 0.4);
@@ -223,10 +223,6 @@ class Chart {
     }
     pen.globalAlpha = 1;
     const taken = [];
-    if (scale >= 3) for (const [song, x, y] of seen.reverse()) {
-      if (taken.length >= NAMED) break;
-      this.name(song, x, y + radius + 13, taken, paper, ink);
-    }
     if (this.chosen >= 0) {
       const [x, y] = this.at(this.chosen);
       pen.strokeStyle = ink;
@@ -234,7 +230,11 @@ class Chart {
       pen.beginPath();
       pen.arc(x, y, radius + 4, 0, 7);
       pen.stroke();
-      this.name(this.chosen, x, y - radius - 9, [], paper, ink);
+      this.name(this.chosen, x, y - radius - 9, taken, paper, ink);
+    }
+    if (scale >= 3) for (const [song, x, y] of seen.reverse()) {
+      if (taken.length > NAMED) break;
+      if (song !== this.chosen) this.name(song, x, y + radius + 13, taken, paper, ink);
     }
   }
 

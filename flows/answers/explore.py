@@ -37,7 +37,7 @@ CHARTS = {
         "Songs of each year of release.",
         "Bars: how many songs of each year the catalogue has.",
         "feature_years",
-        "chart_years",
+        "chart_decades",
     ),
     "features-by-year": Drawn(
         "How sound changed",
