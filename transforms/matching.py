@@ -50,14 +50,17 @@ def matched_among(readings: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
     """Do what ``matched`` does with songs that have their keys, as ``with_keys`` returns them."""
     tracks = readings.select(TRACK).unique(maintain_order=True).with_row_index("track")
     by_id = tracks.select("track", song_id="track_id").join(keyed.select("song_id"), on="song_id")
-    named = _named(tracks, keyed)
-    by_name = _by_name(named.join(by_id, on="track", how="anti"), keyed)
+    guesses = _guesses(tracks)
+    theirs = keyed.join(guesses, on="artist_key", how="semi")
+    named = guesses.join(theirs.select("artist_key", "folded").unique(), on="artist_key")
+    by_name = _by_name(named.join(by_id, on="track", how="anti"), theirs)
     kinds = zip((by_id, by_name), COUNTS[:2], strict=True)
     songs_found = pl.concat(found.with_columns(how=pl.lit(kind)) for found, kind in kinds)
+    of_songs = keyed.join(songs_found, on="song_id", how="semi")
     known = named.sort("track", "guess").unique("track", keep="first")
     judged = (
         tracks.join(songs_found, on="track", how="left")
-        .join(keyed.select("song_id", of_song="folded"), on="song_id", how="left")
+        .join(of_songs.select("song_id", of_song="folded"), on="song_id", how="left")
         .join(known.select("track", of_entry="folded"), on="track", how="left")
         .with_columns(
             pl.col("how").fill_null("unmatched"),
@@ -217,27 +220,22 @@ def _artists(songs: pl.DataFrame) -> pl.DataFrame:
     return keyed.select("artist", "artist_key").join(first, on="artist_key")
 
 
-def _named(tracks: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
-    """Return the primary artists of the catalogue that a track may mean, the likeliest first.
+def _guesses(tracks: pl.DataFrame) -> pl.DataFrame:
+    """Return the primary artists that a track may mean, the likeliest first.
 
     A comma may join artists or be part of a name: the whole is tried before what stands before
     the first comma.
 
     Returns:
-        ``track``, ``title``, ``guess`` (0, then 1), ``artist_key`` and ``folded``.
+        ``track``, ``title``, ``artist``, ``guess`` (0, then 1) and ``artist_key``.
     """
     named = tracks.drop_nulls(["title", "artist"]).select("track", "title", "artist")
     head = pl.col("artist").str.extract(r"^([^,]+),")
-    guesses = pl.concat(
-        [
-            named.with_columns(guess=pl.lit(0)),
-            named.with_columns(artist=head, guess=pl.lit(1)).drop_nulls("artist"),
-        ]
+    guesses = (
+        named.with_columns(guess=pl.lit(0)),
+        named.with_columns(artist=head, guess=pl.lit(1)).drop_nulls("artist"),
     )
-    known = keyed.select("artist_key", "folded").unique("artist_key")
-    return guesses.with_columns(artist_key=artist_key(pl.col("artist"))).join(
-        known, on="artist_key"
-    )
+    return pl.concat(guesses).with_columns(artist_key=artist_key(pl.col("artist")))
 
 
 def _by_name(named: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
@@ -247,8 +245,8 @@ def _by_name(named: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
     ten times as long, are for the tracks that are left.
 
     Args:
-        named: as ``_named`` returns them.
-        keyed: songs as ``with_keys`` returns them.
+        named: as ``_guesses`` returns them, of artists of the catalogue.
+        keyed: their songs, as ``with_keys`` returns them.
     """
     wanted = ("song_id", "title", "popularity", "artist_key")
     exact = named.with_columns(step=pl.lit(STEPS[0]), title_key=_as_it_stands()).join(

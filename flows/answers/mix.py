@@ -293,17 +293,18 @@ def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatr
     What is told by its id needs no keys of titles, which take longer than all the rest.
     """
     cleaned = signals.cleaned_entries(rows, name, name)
-    numbers = build.once(catalogue).songs.select("song_id").with_row_index("number")
-    by_id = cleaned.readings.join(numbers, left_on="track_id", right_on="song_id", how="left")
-    rest = by_id.filter(pl.col("number").is_null()).drop("number")
-    found = by_id["number"].drop_nulls()
+    ids = build.once(catalogue).songs["song_id"]
+    told = cleaned.readings["track_id"].fill_null("")
+    known = ids[ids.search_sorted(told).clip(0, len(ids) - 1)] == told
+    found, rest = told.filter(known), cleaned.readings.filter(~known)
     lost = rest.select("line", reason=pl.lit(ABSENT)).clear()
     if rest.height:
         named = matching.matched_among(rest, build.once(keyed))
-        found.append(named.join(numbers, on="song_id")["number"])
+        found = pl.concat([found, named["song_id"].drop_nulls()])
         lost = named.filter(pl.col("song_id").is_null()).select("line", reason=pl.lit(ABSENT))
     given = lost.join(rows.select("line", "row"), on="line")
-    return found.unique().sort().cast(pl.Int64).to_numpy(), _both(given, cleaned.rejected)
+    saved = ids.search_sorted(found.unique().sort())
+    return saved.cast(pl.Int64).to_numpy(), _both(given, cleaned.rejected)
 
 
 def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:

@@ -7,10 +7,18 @@ eight playlists. Beside the mix stand one mean of all that was saved, with its n
 the neighbours of each saved song, those that most of them share first. All keep to the same rules:
 nothing saved, no version of it, two songs by an artist. A hit is a song of a family to be found.
 Recall is out of 50, or of all that can be found where that is less.
+
+    uv run python tests/benchmarks/mix.py HOME --seconds
+
+Without playlists it says how long lists of 50, 500 and 10,000 songs take, as ids and as lines
+"artist - title": where the build is read already, and by ``segue mix`` with all that it loads.
 """
 
 import argparse
+import functools
+import os
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,6 +27,8 @@ import joblib
 import numpy as np
 import polars as pl
 
+from flows.answers.mix import Saved, mixed
+from flows.answers.published import Published
 from models.mix import Shelves, mix
 from models.ranking import ARTIST_CAP
 from models.tastes import tastes
@@ -29,6 +39,7 @@ SINGLE, LIBRARIES = 150, 60
 BLOCK = 256
 NEIGHBOURS = 20
 MANY = 10_000
+TRIES = 3
 
 
 def songs_of(home):
@@ -147,14 +158,57 @@ def compare(name, cases, makers, families, of_song, places):
         )
 
 
+def seconds(home):
+    """Print how long lists of some lengths take, the median of several tries."""
+    build = Published(home / "current")
+    songs, rng = songs_of(home), np.random.default_rng(1)
+    print(f"{len(songs)} songs          read already: wall    CPU    segue mix: wall    CPU")
+    for length in (50, 500, MANY):
+        some = songs[rng.choice(len(songs), length, replace=False)]
+        names = some.select(pl.format("{} - {}", "artist", "title")).to_series()
+        for kind, lines in (("ids", some["song_id"]), ("lines", names)):
+            saved = Saved("\n".join(lines))
+            mixed(build, saved)
+            warm = median(lambda saved=saved: mixed(build, saved), time.process_time)
+            command = ["segue", "mix", "-", "--home", str(home), "--format", "uris"]
+            ask = functools.partial(
+                subprocess.run, command, input=saved.text, text=True, capture_output=True
+            )
+            cold = median(lambda ask=ask: ask(check=True), children_seconds)
+            print(f"{length:6d} {kind:5s}                 {warm[0]:.2f}   {warm[1]:.2f}", end="")
+            print(f"              {cold[0]:.2f}   {cold[1]:.2f}")
+
+
+def median(run, clock):
+    """Return the median seconds of some runs, by the wall and by another clock."""
+    took = []
+    for _ in range(TRIES):
+        began = time.perf_counter(), clock()
+        run()
+        took.append((time.perf_counter() - began[0], clock() - began[1]))
+    return np.median(took, axis=0)
+
+
+def children_seconds():
+    """Return the CPU seconds of all commands that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 def main() -> None:
-    """Print what each way finds, and the seconds of ten thousand saved songs."""
+    """Print what each way finds, or the seconds that lists take."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("home", type=Path)
-    parser.add_argument("playlists", type=Path)
+    parser.add_argument("playlists", type=Path, nargs="?")
+    parser.add_argument("--seconds", action="store_true")
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--places", type=int, default=50)
     args = parser.parse_args()
+    if args.seconds:
+        seconds(args.home)
+        return
+    if args.playlists is None:
+        parser.error("give PLAYLISTS, or --seconds")
     stored = args.home / "current" / "models" / "vectors.joblib"
     points = np.load(args.vectors) if args.vectors else joblib.load(stored).astype(np.float32)
     songs = songs_of(args.home)
@@ -181,13 +235,6 @@ def main() -> None:
         cases = [halves(rows, families, rng) for rows in group]
         cases = [(saved, hidden) for saved, hidden in cases if hidden]
         compare(name, cases, makers, families, of_song, args.places)
-    for name, saved in {
-        "drawn evenly": rng.choice(len(points), MANY, replace=False),
-        "of the largest taste": rng.permutation(np.flatnonzero(of_song == 0))[:MANY],
-    }.items():
-        began = time.perf_counter()
-        mix(shelves, saved, args.places)
-        print(f"{len(saved)} saved songs {name}: {time.perf_counter() - began:.2f} s")
 
 
 if __name__ == "__main__":
