@@ -70,6 +70,8 @@ class Song:
     Args:
         song: the columns of the table ``songs``.
         artists: every credited name, in order.
+        first_artists: those of them that are the first who is credited for a song, and so have
+            a page.
         genres: in alphabetical order.
         taste: which it is of: id, label and number of songs.
         means: of each audio feature, over the whole catalogue.
@@ -81,6 +83,7 @@ class Song:
 
     song: Row
     artists: list[str]
+    first_artists: list[str]
     genres: list[str]
     taste: Row
     means: dict[str, float | None]
@@ -104,6 +107,7 @@ def song(build: Published, song_id: str) -> Song:
     return Song(
         row,
         json.loads(row["artists"]),
+        [found["artist"] for found in build.rows("artists_with_songs", names=row["artists"])],
         genres,
         build.rows("taste_of_song", taste_id=row["taste_id"])[0],
         build.once(means),

@@ -1,12 +1,14 @@
 import re
 import runpy
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from datasette.utils import tilde_encode
 
-from tests.site.conftest import INVENTED
+from tests.site.conftest import INVENTED, Reader
 from warehouse.contracts import BECAUSE
 
 PLUGINS = Path(__file__).parents[2] / "datasette" / "plugins"
@@ -33,11 +35,31 @@ def test_song_page_names_versions_genres_key_tempo_and_length(reader):
         assert text in page
 
 
-def test_song_page_leads_to_its_artists_genres_and_taste(reader):
+def test_song_page_leads_to_its_genres_and_taste(reader):
     page = reader.get("/segue/songs/explicit").text
     assert 'href="/genres/rap+~26+soul"' in page
-    assert 'href="/artists/MC+Frank"' in page
     assert '<a href="/tastes/t1">folk, acoustic</a>' in page
+
+
+def test_every_artist_genre_and_taste_that_a_song_links_has_a_page(demo):
+    reader = Reader(demo)
+    song_id = reader.get("/api/v1/catalogue").json()["starts"][0]["song_id"]
+    page = reader.get(f"/segue/songs/{tilde_encode(song_id)}").text
+    links = re.findall(r'href="(/(?:artists|genres|tastes)/[^"]+)"', page)
+    assert {link.split("/")[1] for link in links} == {"artists", "genres", "tastes"}
+    assert {reader.get(link).status_code for link in links} == {200}
+
+
+def test_artist_who_is_never_the_first_is_named_without_a_link(build, tmp_path):
+    other = shutil.copytree(build, tmp_path / "other")
+    with closing(sqlite3.connect(other / "segue.db")) as database:
+        database.execute(
+            "update songs set artists = ? where song_id = 'explicit'",
+            ['["MC Frank", "Some Guest"]'],
+        )
+        database.commit()
+    page = Reader(other).get("/segue/songs/explicit").text
+    assert '<a href="/artists/MC+Frank"><bdi>MC Frank</bdi></a>, <bdi>Some Guest</bdi>' in page
 
 
 def test_song_page_says_what_leads_there(reader):
