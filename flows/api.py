@@ -16,7 +16,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows import problems
 from flows.answers import about as made
-from flows.answers import catalogue, explore, groups, mix, profile, rate, request, search, similar, songs
+from flows.answers import (
+    catalogue,
+    explore,
+    groups,
+    mix,
+    profile,
+    rate,
+    request,
+    search,
+    similar,
+    songs,
+)
 from flows.answers import compare as pairs
 from flows.answers import info as about
 from flows.answers import tables as published

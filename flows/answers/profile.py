@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.answers.published import Published, Unknown
+from flows.answers.songs import means
 from warehouse import contracts
 
 MEASURED = (
@@ -75,12 +76,8 @@ def feature_profile(
         others: ids.
     """
     theirs = build.rows("mean_features_of", songs=json.dumps(others))[0]
-    everyone = build.once(_means)
+    everyone = build.once(means)
     return [
         Feature(name, contracts.SONGS[name].unit, song.get(name), theirs[name], everyone[name])
         for name in MEASURED
     ]
-
-
-def _means(build: Published) -> Mapping[str, float | None]:
-    return build.rows("mean_features")[0]
