@@ -45,7 +45,7 @@ CHARTS = {
         "Six lines over the years of release: danceability, energy, valence, acousticness, "
         "instrumentalness and speechiness.",
         "feature_years",
-        "chart_years",
+        "chart_features",
     ),
     "features-by-taste": Drawn(
         "What sets tastes apart",
@@ -108,7 +108,7 @@ class Chart:
         text: what is seen, for those who do not see it.
         table: of the build, where all of it is.
         picture: the drawing.
-        rows: what is drawn, in order; all have the same columns.
+        rows: what is drawn, in order, years by decade; all have the same columns.
     """
 
     name: str
