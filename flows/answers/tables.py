@@ -101,7 +101,7 @@ def tables(build: Published) -> Tables:
 
 def _tables(build: Published) -> Tables:
     held = [table for table in TABLES if table.name in build.manifest.counts]
-    told = [_told(build, item) for item in (*held, *VIEWS)]
+    told = [*(_told(build, table) for table in held), *(_told(build, view) for view in VIEWS)]
     return Tables(FILE, build.file.stat().st_size, told, examples())
 
 
