@@ -127,9 +127,7 @@ def stranger(
     number = len(measurements)
     nowhere = np.full(number, -1)
     none = csr_array((number, known), dtype=np.int8)
-    return Songs(
-        measurements, none if genres is None else genres, np.full(number, artist), nowhere
-    )
+    return Songs(measurements, none if genres is None else genres, np.full(number, artist), nowhere)
 
 
 def spans(pipeline: Pipeline) -> dict[str, slice]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.neighbours import FloatMatrix, IndexMatrix
-from models.ranking import ARTIST_CAP
+from models.songs import ARTIST_CAP
 
 Points = NDArray[np.floating]
 

@@ -14,9 +14,8 @@ from scipy.stats import rankdata
 
 from models.listening import Listening
 from models.neighbours import Advance, FloatMatrix, IndexMatrix, Neighbours, ignore
-from models.songs import SingleMatrix
+from models.songs import ARTIST_CAP, SingleMatrix
 
-ARTIST_CAP = 2
 PAGE = 5
 DEPTH = 100
 DEEPER = 4

@@ -10,6 +10,8 @@ from models.neighbours import FloatMatrix, IndexMatrix
 
 SingleMatrix = NDArray[np.float32]
 
+ARTIST_CAP = 2  # songs by one artist that a list may hold
+
 
 @dataclass(frozen=True)
 class Songs:

@@ -145,7 +145,7 @@ def highest(
     """Return the ``k`` songs that a person would rate highest, of those not rated yet.
 
     Never a song that was rated, nor another version of it, nor two versions of one song,
-    nor more than ``ranking.ARTIST_CAP`` by one artist. Equal songs score equal to the last bit,
+    nor more than ``songs.ARTIST_CAP`` by one artist. Equal songs score equal to the last bit,
     which a matrix product would not promise; ties go by number.
 
     Returns:

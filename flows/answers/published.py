@@ -5,16 +5,18 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from warehouse import export
 from warehouse.describe import query
 from warehouse.errors import InputError, NothingPublished
 from warehouse.manifest import Manifest, load_model, read_manifest
+
+if TYPE_CHECKING:  # importing it takes a second, which looking a song up need not wait for
+    from sklearn.pipeline import Pipeline
 
 Row = dict[str, Any]
 Made = TypeVar("Made")
@@ -69,7 +71,7 @@ class Published:
         return self.once(_vectors)
 
     @property
-    def encoder(self) -> Pipeline:
+    def encoder(self) -> "Pipeline":
         """What turns songs into vectors."""
         return self.once(_encoder)
 
@@ -91,5 +93,5 @@ def _vectors(build: Published) -> NDArray[np.float32]:
     return np.asanyarray(load_model(build.folder, "vectors", mapped=True))
 
 
-def _encoder(build: Published) -> Pipeline:
+def _encoder(build: Published) -> "Pipeline":
     return load_model(build.folder, "encoder")

@@ -30,7 +30,7 @@ import polars as pl
 from flows.answers.mix import Saved, mixed
 from flows.answers.published import Published
 from models.mix import Shelves, mix
-from models.ranking import ARTIST_CAP
+from models.songs import ARTIST_CAP
 from models.tastes import tastes
 from transforms.matching import matched
 
