@@ -111,6 +111,7 @@ class Reasons:
         self._filed = facts.filed[:, rarest_first]
         self._filed.sort_indices()
         self._genres = pl.Series([*(facts.genres[i] for i in rarest_first), None], dtype=pl.String)
+        self._keys = facts.songs.select(code=pl.col("key") * 2 + pl.col("mode"))["code"]
         self._heard = space.vectors[:, [space.columns.index(name) for name in HEARD]]
         rng = np.random.default_rng(0)
         first, second = rng.integers(0, len(space.vectors), (2, SAMPLED_PAIRS))
@@ -148,25 +149,26 @@ class Reasons:
             other: as in ``nearer``.
             nearer: what ``nearer`` returns for the same pairs.
         """
-        close, least = self._features(song, other)
-        reason = _in_order(list(self._phrases(song, other, nearer, close).values()))
-        return pl.select(pl.when(reason == "").then(least).otherwise(reason)).to_series()
+        return self.told(song, other, nearer)[0]
 
-    def by_block(
+    def told(
         self, song: Indices, other: Indices, nearer: Mapping[str, Floats]
-    ) -> dict[str, pl.Series]:
-        """Return what is true of the pairs in each block, null where nothing may be said.
+    ) -> tuple[pl.Series, dict[str, pl.Series]]:
+        """Return the reasons, and what is true of the pairs in each block, null where nothing is.
 
         Args:
             song: as in ``nearer``.
             other: as in ``nearer``.
             nearer: what ``nearer`` returns for the same pairs.
         """
-        phrases = self._phrases(song, other, nearer, self._features(song, other)[0])
-        return {
+        close, least = self._features(song, other)
+        phrases = self._phrases(song, other, nearer, close)
+        reason = _in_order(list(phrases.values()))
+        blocks = {
             block: pl.select(pl.when(pl.lit(may)).then(words)).to_series()
             for block, (may, _, words) in phrases.items()
         }
+        return pl.select(pl.when(reason == "").then(least).otherwise(reason)).to_series(), blocks
 
     def _phrases(
         self, song: Indices, other: Indices, nearer: Mapping[str, Floats], close: pl.Series
@@ -258,13 +260,12 @@ class Reasons:
 
     def _key(self, song: Indices, other: Indices) -> pl.Series:
         """Name the key where both songs are in it."""
-        keys = self._facts.songs.select(code=pl.col("key") * 2 + pl.col("mode"))["code"]
         names = {
             2 * key + mode: f"both in {name} {'major' if mode else 'minor'}"
             for key, name in enumerate(KEYS)
             for mode in (0, 1)
         }
-        pair = pl.DataFrame({"a": keys.gather(song), "b": keys.gather(other)})
+        pair = pl.DataFrame({"a": self._keys.gather(song), "b": self._keys.gather(other)})
         same = pl.when(pl.col("a") == pl.col("b")).then(pl.col("a"))
         return pair.select(
             same.replace_strict(names, default=None, return_dtype=pl.String)

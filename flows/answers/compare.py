@@ -186,14 +186,15 @@ def _comparison(build: Published, one: Named, two: Named) -> Comparison:
     ends = (sense.vectors[row[0]].astype(np.float64) for row in rows)
     distance = float(np.linalg.norm(np.subtract(*ends)))
     nearer = sense.reasons.nearer(*rows)
+    reason, said = sense.reasons.told(*rows, nearer)
     return Comparison(
         a,
         b,
         a.song["family_id"] == b.song["family_id"],
         distance,
         1 / (1 + distance),
-        sense.reasons.words(*rows, nearer)[0],
-        _blocks(sense, rows, nearer),
+        reason[0],
+        _blocks(sense, nearer, said),
         [Measure(c.name, c.about, a.song[c.name], b.song[c.name]) for c in SHARES],
         way(build, one.song_id, two.song_id),
         MOST_STEPS,
@@ -216,12 +217,10 @@ def _compared(build: Published, song: Named, other: Named) -> Compared:
 
 
 def _blocks(
-    sense: Sense,
-    rows: tuple[reasons.Indices, reasons.Indices],
-    nearer: Mapping[str, reasons.Floats],
+    sense: Sense, nearer: Mapping[str, reasons.Floats], said: Mapping[str, pl.Series]
 ) -> list[Block]:
     """Return the blocks that the distance of this build has."""
-    values, said = because(nearer, 1), sense.reasons.by_block(*rows, nearer)
+    values = because(nearer, 1)
     return [
         Block(
             name.removeprefix("because_"),
