@@ -2,18 +2,21 @@
 
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import uvicorn
 from datasette.app import Datasette
 
 from flows import api
+from flows.answers import catalogue, compare, explore, mix, rate, search
 from flows.answers.published import Published
 from warehouse.contracts import RECOMMENDATIONS, RECOMMENDED_SONGS
 from warehouse.ddl import quoted
 from warehouse.describe import DATABASE
+from warehouse.errors import SegueError
 
 CONFIGURATION = Path(__file__).parent.parent / "datasette"
 
@@ -52,13 +55,16 @@ def site(
     )
     tell_rows_of_view(opened)
     opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
+    opened.published = published
     return opened
 
 
 def serve(build: Path, host: str = "127.0.0.1", port: int = 8001, **switches: bool) -> None:
     """Answer requests until the process is told to stop; ``switches`` are those of ``site``."""
+    opened = site(build, **switches)
+    Thread(target=warm, args=[opened.published], daemon=True).start()
     uvicorn.run(
-        site(build, **switches).app(),
+        opened.app(),
         host=host,
         port=port,
         loop="auto",  # uvloop, where there is one
@@ -67,6 +73,24 @@ def serve(build: Path, host: str = "127.0.0.1", port: int = 8001, **switches: bo
         access_log=False,
         server_header=False,
     )
+
+
+def warm(build: Published) -> None:
+    """Read what answers need, so that no first visitor waits for it: seconds of a large build.
+
+    What a build does not have, such as ratings, is left out.
+    """
+    starts = catalogue.catalogue(build).starts
+    pair = [start.song_id for start in (*starts[:1], *starts[-1:])]
+    for asked in (
+        lambda: search.search(build, "a"),
+        lambda: explore.song_map(build),
+        lambda: mix.mixed(build, mix.Saved(songs=pair)),
+        lambda: rate.ask(build),
+        lambda: compare.compare(build, *pair),
+    ):
+        with suppress(SegueError):
+            asked()
 
 
 def inspected(file: Path) -> dict[str, Any]:
