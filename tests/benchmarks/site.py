@@ -54,7 +54,7 @@ UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 NAMES = {
     "song": "select song_id from songs order by song_id",
     "artist": "select artist from songs group by artist order by artist",
-    "genre": "select genre from song_genres group by genre order by genre",
+    "genre": "select genre from genres order by genre",
     "taste": "select taste_id from tastes order by taste_id",
 }
 

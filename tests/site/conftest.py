@@ -78,7 +78,7 @@ def pages_of(build: Path) -> list[str]:
             "select song_id, artist, taste_id from songs order by popularity desc, song_id limit 2"
         ).fetchall()
         genre = database.execute(
-            "select genre from song_genres group by genre order by count(*) desc, genre limit 1"
+            "select genre from genres order by songs desc, genre limit 1"
         ).fetchone()
     (song, artist, taste), (other, *_) = songs
     names = {"song": song, "other": other, "artist": artist, "taste": taste, "genre": genre[0]}
