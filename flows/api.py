@@ -11,8 +11,6 @@ from importlib.metadata import version
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, FastAPI, Path, Query, Response
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows import problems
 from flows.answers import about as made
@@ -44,7 +42,6 @@ from flows.asked import (
 from warehouse.playlists import MEDIA_TYPES
 
 PREFIX = "/api/v1"
-LONGEST_BODY = 3_000_000  # JSON may write a byte as six; what is in it is bounded by the answers
 Form = Literal["csv", "m3u8", "xspf", "jspf", "uris", "json"]
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type: {} for media_type, _ in MEDIA_TYPES.values()}}
@@ -73,7 +70,6 @@ def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI
         redirect_slashes=False,
     )
     problems.tell(api)
-    api.add_middleware(Bounded)
     for router in (
         _about_the_build(build, switches or {}),
         _about_search(build),
@@ -303,24 +299,3 @@ def _file(text: str, form: str) -> Response:
     media_type, ending = MEDIA_TYPES[form]
     told = {"Content-Disposition": f'attachment; filename="segue-mix.{ending}"'}
     return Response(text, headers=told, media_type=media_type)
-
-
-class Bounded:
-    """Lets no more than ``LONGEST_BODY`` of a request in."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413 where the body is longer."""
-        size = 0
-
-        async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > LONGEST_BODY:
-                raise HTTPException(413, f"Expected at most {LONGEST_BODY:,} bytes. Send less.")
-            return message
-
-        await self.app(scope, counted, send)
