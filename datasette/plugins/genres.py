@@ -18,6 +18,28 @@ from datasette.utils.asgi import Request
 TABLE = "songs"
 ARGUMENT = "_genre"
 
+# A song bears its own genres and those of its primary artist, as in the table ``genres``.
+ALL_COUNTS = "select genre as value, songs as count from genres"
+COUNTS = """
+with selected as materialized (select song_id, artist from ({selected}))
+select value, sum(songs) as count
+from (
+    select artist_genres.genre as value, sum(by_artist.songs) as songs
+    from (select artist, count(*) as songs from selected group by artist) as by_artist
+    join artist_genres on artist_genres.artist = by_artist.artist
+    group by artist_genres.genre
+    union all
+    select song_genres.genre, count(*)
+    from song_genres
+    join selected on selected.song_id = song_genres.song_id
+    left join artist_genres
+        on artist_genres.artist = selected.artist and artist_genres.genre = song_genres.genre
+    where artist_genres.genre is null
+    group by song_genres.genre
+)
+group by value
+"""
+
 
 class GenreFacet(Facet):
     """The facet ``genre`` of the songs; choosing a value filters by ``?_genre=``."""
@@ -51,15 +73,8 @@ class GenreFacet(Facet):
 
     def counts_sql(self, limit: int) -> str:
         """Return SQL for each genre and how many of the selected songs bear it."""
-        selected = "" if " where " not in self.sql else f"where song_id in ({self.song_ids()})"
-        return (
-            f"select genre as value, count(*) as count from song_genres {selected} "
-            f"group by genre order by count desc, value limit {limit}"
-        )
-
-    def song_ids(self) -> str:
-        """Return SQL for the ids of the selected songs."""
-        return f"select song_id from ({self.sql})"
+        counts = COUNTS.format(selected=self.sql) if " where " in self.sql else ALL_COUNTS
+        return f"{counts} order by count desc, value limit {limit}"
 
     def choice(self, genre: str, count: int) -> dict[str, Any]:
         """Return one value with the address that selects it, or takes it back."""

@@ -274,3 +274,11 @@ def test_interface_answers_what_is_not_there_with_a_problem(reader, path):
 def test_unknown_page_prints_no_traceback(reader, capsys):
     reader.get("/no-such-page")
     assert capsys.readouterr().out == ""
+
+
+def test_genres_are_counted_as_they_are_chosen(demo_reader):
+    for query in ("", "year=2010", "_genre=dream+pop"):
+        for genre, value in list(facets(demo_reader, query)["genre"].items())[:5]:
+            asked = f"{query}&_genre={genre.replace(' ', '+')}"
+            found = demo_reader.get(f"/segue/songs.json?{asked}&_nofacet=1").json()
+            assert found["filtered_table_rows_count"] == value["count"], asked
