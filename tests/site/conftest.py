@@ -321,6 +321,12 @@ def reader(build: Path) -> Reader:
 
 
 @pytest.fixture(scope="session")
+def demo_reader(demo: Path) -> Reader:
+    """Return a reader of the demo catalogue."""
+    return Reader(demo)
+
+
+@pytest.fixture(scope="session")
 def open_reader(build: Path) -> Reader:
     return Reader(build, allow_sql=True, allow_download=True, suggest_facets=True)
 

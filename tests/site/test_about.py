@@ -8,11 +8,6 @@ from tests.site.conftest import Reader
 
 
 @pytest.fixture(scope="session")
-def demo_reader(demo):
-    return Reader(demo)
-
-
-@pytest.fixture(scope="session")
 def told(demo_reader):
     return demo_reader.get("/api/v1/about").json()
 

@@ -18,11 +18,6 @@ from warehouse.contracts import TABLES, VIEWS
 
 
 @pytest.fixture(scope="session")
-def demo_reader(demo):
-    return Reader(demo)
-
-
-@pytest.fixture(scope="session")
 def page(demo_reader):
     return demo_reader.get("/analysts").text
 

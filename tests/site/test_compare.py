@@ -6,14 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.site.conftest import Reader, page_of
+from tests.site.conftest import page_of
 
 BLOCKS = ("sound", "era", "genre", "artists", "playlists")
-
-
-@pytest.fixture(scope="session")
-def demo_reader(demo):
-    return Reader(demo)
 
 
 @pytest.fixture(scope="session")

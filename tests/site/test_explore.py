@@ -6,14 +6,9 @@ import polars as pl
 import pytest
 
 from flows.answers.explore import CHARTS
-from tests.site.conftest import Reader, page_of
+from tests.site.conftest import page_of
 from warehouse import charts
 from warehouse.contracts import FEATURE_YEARS
-
-
-@pytest.fixture(scope="module")
-def demo_reader(demo):
-    return Reader(demo)
 
 
 @pytest.fixture(scope="module")

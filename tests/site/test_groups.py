@@ -4,15 +4,10 @@ from urllib.parse import quote
 import pytest
 from datasette.utils import tilde_encode
 
-from tests.site.conftest import INVENTED, Reader, page_of
+from tests.site.conftest import INVENTED, page_of
 
 ARTISTS = sorted({artists[0] for _, _, artists, *_ in INVENTED})
 GENRES = sorted({genre for song in INVENTED for genre in song[4]})
-
-
-@pytest.fixture(scope="module")
-def demo_reader(demo):
-    return Reader(demo)
 
 
 def asked(reader, address):

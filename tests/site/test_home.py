@@ -5,13 +5,6 @@ from contextlib import closing
 import pytest
 from datasette.utils import tilde_encode
 
-from tests.site.conftest import Reader
-
-
-@pytest.fixture(scope="module")
-def demo_reader(demo):
-    return Reader(demo)
-
 
 def test_home_says_what_the_catalogue_holds(demo_reader, demo):
     found = demo_reader.get("/api/v1/catalogue").json()
