@@ -3,18 +3,7 @@
 from dataclasses import dataclass
 
 from flows.answers.published import Published
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A well-known song to start from."""
-
-    song_id: str
-    title: str
-    artist: str
-    year: int | None
-    key: int | None
-    popularity: int | None
+from flows.answers.songs import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +46,7 @@ class Catalogue:
     last_year: int | None
     tastes: list[Taste]
     common_genres: list[Genre]
-    starts: list[Start]
+    starts: list[Known]
 
 
 def catalogue(build: Published) -> Catalogue:
@@ -72,5 +61,5 @@ def _catalogue(build: Published) -> Catalogue:
         **build.rows("catalogue_counts")[0],
         tastes=[Taste(**row) for row in build.rows("catalogue_tastes")],
         common_genres=[Genre(**row) for row in build.rows("catalogue_genres")],
-        starts=[Start(**row) for row in build.rows("starting_points")],
+        starts=[Known(**row) for row in build.rows("starting_points")],
     )

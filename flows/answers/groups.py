@@ -4,22 +4,10 @@ import json
 from dataclasses import dataclass
 
 from flows.answers.published import Published, Row, Unknown
-from flows.answers.songs import means
+from flows.answers.songs import Known, means
 from warehouse.contracts import AVERAGED
 
 MOST_GENRES = 240
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A song that a group is shown by."""
-
-    song_id: str
-    title: str
-    artist: str
-    year: int | None
-    key: int | None
-    popularity: int | None
 
 
 @dataclass(frozen=True, slots=True)

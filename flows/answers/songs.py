@@ -9,6 +9,18 @@ BECAUSE = "because_"
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A song that a list is shown by."""
+
+    song_id: str
+    title: str
+    artist: str
+    year: int | None
+    key: int | None
+    popularity: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Recommended:
     """A song that is recommended for another.
 

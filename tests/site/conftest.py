@@ -38,6 +38,7 @@ from warehouse.search_index import write_search
 
 SQL = Path(ddl.__file__).parent / "sql"
 K = 5
+FORM = "application/x-www-form-urlencoded"
 
 # Every page of the site; what stands in braces is taken from the build, see pages_of.
 PAGES = (
@@ -307,11 +308,17 @@ class Reader:
         self.site = site(build, **switches)
 
     def get(self, path: str) -> httpx.Response:
-        return asyncio.run(self._get(path))
+        return asyncio.run(self.asked("GET", path))
 
-    async def _get(self, path: str) -> httpx.Response:
+    def post(self, path: str, **sent: Any) -> httpx.Response:
+        return asyncio.run(self.asked("POST", path, **sent))
+
+    async def asked(self, method: str, path: str, **sent: Any) -> httpx.Response:
         await self.site.invoke_startup()
-        response: httpx.Response = await self.site.client.get(path, follow_redirects=False)
+        client = self.site.client
+        response: httpx.Response = await client.request(
+            method, path, follow_redirects=False, **sent
+        )
         return response
 
 

@@ -10,31 +10,13 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from tests.site.conftest import Reader, page_of
+from tests.site.conftest import FORM, page_of
 from warehouse.playlists import MEDIA_TYPES, WRITERS
 
-FORM = "application/x-www-form-urlencoded"
-
-
-class Sender(Reader):
-    """Sends to one site, in process."""
-
-    def post(self, path, **sent):
-        return asyncio.run(self._post(path, **sent))
-
-    async def _post(self, path, **sent):
-        await self.site.invoke_startup()
-        return await self.site.client.post(path, follow_redirects=False, **sent)
-
 
 @pytest.fixture(scope="module")
-def sender(demo):
-    return Sender(demo)
-
-
-@pytest.fixture(scope="module")
-def lines(sender):
-    example = sender.get("/api/v1/mix").json()["example"]
+def lines(demo_reader):
+    example = demo_reader.get("/api/v1/mix").json()["example"]
     return [f"{song['artist']} - {song['title']}" for song in example]
 
 
@@ -47,8 +29,8 @@ def songs_on(page):
     return re.findall(r'<a href="(/segue/songs/[^"]+)"><bdi class="title">', listed)
 
 
-def test_a_list_of_lines_is_answered_in_json_with_shares_and_what_is_near(sender, lines):
-    answer = sender.post("/api/v1/mix", json={"text": "\n".join([*lines, "No - One"])})
+def test_a_list_of_lines_is_answered_in_json_with_shares_and_what_is_near(demo_reader, lines):
+    answer = demo_reader.post("/api/v1/mix", json={"text": "\n".join([*lines, "No - One"])})
     assert answer.headers["cache-control"] == "no-store"
     found = answer.json()
     assert (found["saved"], len(found["songs"]), len(found["tastes"])) == (5, 50, 5)
@@ -57,14 +39,14 @@ def test_a_list_of_lines_is_answered_in_json_with_shares_and_what_is_near(sender
     assert {song["near"]["label"].partition(" - ")[0] for song in found["songs"]} <= {
         line.partition(" - ")[2] for line in lines
     }
-    again = sender.post("/api/v1/mix", json={"songs": [*lines, "No - One"]})
+    again = demo_reader.post("/api/v1/mix", json={"songs": [*lines, "No - One"]})
     assert again.json() == found
 
 
 @pytest.mark.parametrize("form", WRITERS)
-def test_each_format_has_its_media_type_and_a_file_name(sender, lines, form):
+def test_each_format_has_its_media_type_and_a_file_name(demo_reader, lines, form):
     sent = {"songs": lines, "places": 7, "name": "mine"}
-    answer = sender.post(f"/api/v1/mix?format={form}", json=sent)
+    answer = demo_reader.post(f"/api/v1/mix?format={form}", json=sent)
     kind, ending = MEDIA_TYPES[form]
     assert answer.headers["content-type"] == kind
     name = f'attachment; filename="segue-mix.{ending}"'
@@ -78,8 +60,8 @@ def test_each_format_has_its_media_type_and_a_file_name(sender, lines, form):
         assert len([line for line in text.splitlines() if not line.startswith("#")]) in (7, 8)
 
 
-def test_the_formats_of_the_interface_are_those_that_can_be_written(sender):
-    schema = sender.get("/api/v1/openapi.json").json()
+def test_the_formats_of_the_interface_are_those_that_can_be_written(demo_reader):
+    schema = demo_reader.get("/api/v1/openapi.json").json()
     parameters = schema["paths"]["/api/v1/mix"]["post"]["parameters"]
     (named,) = [p["schema"]["anyOf"][0]["enum"] for p in parameters if p["name"] == "format"]
     assert named == [*WRITERS] == [*MEDIA_TYPES]
@@ -107,21 +89,21 @@ def test_the_formats_of_the_interface_are_those_that_can_be_written(sender):
         ("x", 422),
     ],
 )
-def test_what_cannot_be_mixed_is_a_problem(sender, sent, status):
-    answer = sender.post("/api/v1/mix", json=sent)
+def test_what_cannot_be_mixed_is_a_problem(demo_reader, sent, status):
+    answer = demo_reader.post("/api/v1/mix", json=sent)
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
     assert len(answer.content) < 10_000
 
 
-def test_a_body_is_read_no_further_than_its_bound(sender):
-    answer = sender.post("/api/v1/mix", content=b'{"text": "' + b"x" * 3_000_000 + b'"}')
+def test_a_body_is_read_no_further_than_its_bound(demo_reader):
+    answer = demo_reader.post("/api/v1/mix", content=b'{"text": "' + b"x" * 3_000_000 + b'"}')
     assert answer.status_code == 413
-    assert sender.post("/api/v1/mix?format=mp3", json={"songs": ["x"]}).status_code == 422
-    assert sender.post("/mix", **typed("x" * 2_600_000)).status_code == 413
+    assert demo_reader.post("/api/v1/mix?format=mp3", json={"songs": ["x"]}).status_code == 422
+    assert demo_reader.post("/mix", **typed("x" * 2_600_000)).status_code == 413
     long = {"content": b"text=" + b"x" * 200_000, "headers": {"content-type": FORM}}
-    assert sender.post("/mix", **long).status_code == 413
+    assert demo_reader.post("/mix", **long).status_code == 413
 
 
 HOSTILE = [
@@ -141,11 +123,11 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_lists_are_answered_and_shown_as_text(sender, text):
+def test_hostile_lists_are_answered_and_shown_as_text(demo_reader, text):
     for sent in ({"text": text}, {"songs": [text]}, {"text": "x - y", "name": text[:200]}):
-        answer = sender.post("/api/v1/mix", json=sent)
+        answer = demo_reader.post("/api/v1/mix", json=sent)
         assert answer.status_code in (200, 422), answer.text
-    page = sender.post("/mix", **typed(text))
+    page = demo_reader.post("/mix", **typed(text))
     assert page.status_code in (200, 422)
     assert "<script>alert" not in page.text
     assert "<b>x" not in page.text
@@ -178,72 +160,72 @@ def test_hostile_lists_are_answered_and_shown_as_text(sender, text):
         ({"files": {"text": ("a.txt", b"x - y"), "file": (None, "x")}}, 422),
     ],
 )
-def test_forms_of_every_kind_get_a_page_and_no_failure(sender, sent, status):
-    page = sender.post("/mix", **sent)
+def test_forms_of_every_kind_get_a_page_and_no_failure(demo_reader, sent, status):
+    page = demo_reader.post("/mix", **sent)
     assert page.status_code == status
     assert page.headers["cache-control"] == "no-store"
     assert "set-cookie" not in page.headers
     assert "<b>" not in page.text
 
 
-def test_cookies_of_other_sites_on_the_same_host_do_not_lock_a_visitor_out(sender, lines):
+def test_cookies_of_other_sites_on_the_same_host_do_not_lock_a_visitor_out(demo_reader, lines):
     told = {"headers": {"cookie": "theirs=1"}}
-    assert sender.post("/mix", **typed(lines[0]), **told).status_code == 200
+    assert demo_reader.post("/mix", **typed(lines[0]), **told).status_code == 200
     sent = {"songs": lines}
-    assert sender.post("/api/v1/mix", json=sent, **told).status_code == 200
+    assert demo_reader.post("/api/v1/mix", json=sent, **told).status_code == 200
 
 
-def test_the_page_works_without_script_and_keeps_what_was_typed(sender, lines):
-    page = sender.post("/mix", **typed("\n".join([*lines, "<i>No</i> - One"]), "12")).text
+def test_the_page_works_without_script_and_keeps_what_was_typed(demo_reader, lines):
+    page = demo_reader.post("/mix", **typed("\n".join([*lines, "<i>No</i> - One"]), "12")).text
     assert len(songs_on(page)) == 12
     assert "5 songs found" in page
     assert "Not found: 1" in page
     assert "&lt;i&gt;No&lt;/i&gt; - One" in page
     kept = re.search(r'<textarea id="text".*?>\n(.*?)</textarea>', page, re.DOTALL)[1]
     assert unescape(kept).splitlines() == [*lines, "<i>No</i> - One"]
-    refused = sender.post("/mix", **typed("# nothing in it", "7")).text
+    refused = demo_reader.post("/mix", **typed("# nothing in it", "7")).text
     assert 'role="alert">Your list holds no songs.' in refused
     assert "# nothing in it</textarea>" in refused
     assert 'value="7"' in refused
 
 
-def test_a_download_holds_what_the_page_shows(sender, lines):
-    page = sender.post("/mix", **typed("\n".join(lines), "9")).text
+def test_a_download_holds_what_the_page_shows(demo_reader, lines):
+    page = demo_reader.post("/mix", **typed("\n".join(lines), "9")).text
     carried = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
     sent = {**carried, "format": "csv"}
-    answer = sender.post("/mix", data=sent)
+    answer = demo_reader.post("/mix", data=sent)
     assert answer.headers["content-type"] == MEDIA_TYPES["csv"][0]
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     ids = [path.removeprefix("/segue/songs/") for path in songs_on(page)]
     assert [row["Track URI"] for row in rows] == [f"spotify:track:{song}" for song in ids]
-    listed = sender.post("/api/v1/playlist?format=m3u8", json={"songs": ids, "name": "a\nb"})
+    listed = demo_reader.post("/api/v1/playlist?format=m3u8", json={"songs": ids, "name": "a\nb"})
     assert "#PLAYLIST:a b\n" in listed.text
     assert listed.text.count("#EXTINF:") == 9
 
 
-def test_an_address_with_a_song_begins_the_list_with_it(sender, lines):
-    song = sender.get("/api/v1/mix").json()["example"][0]
-    page = sender.get(f"/mix?song={song['song_id']}&song=nobody&song=%3Cb%3E").text
+def test_an_address_with_a_song_begins_the_list_with_it(demo_reader, lines):
+    song = demo_reader.get("/api/v1/mix").json()["example"][0]
+    page = demo_reader.get(f"/mix?song={song['song_id']}&song=nobody&song=%3Cb%3E").text
     kept = re.search(r'<textarea id="text".*?>\n(.*?)</textarea>', page, re.DOTALL)[1]
     assert unescape(kept).splitlines() == [
         f"# {song['title']} - {song['artist']}",
         song["song_id"],
     ]
-    assert sender.post("/mix", **typed(unescape(kept))).text.count("1 song found") == 1
+    assert demo_reader.post("/mix", **typed(unescape(kept))).text.count("1 song found") == 1
 
 
-def test_people_at_once_get_their_own(sender, demo, lines):
+def test_people_at_once_get_their_own(demo_reader, demo, lines):
     lists = [*lines, *("\n".join(lines[n:]) for n in range(4))]
-    alone = [sender.post("/api/v1/mix", json={"text": text}).json() for text in lists]
+    alone = [demo_reader.post("/api/v1/mix", json={"text": text}).json() for text in lists]
 
     async def together():
-        sent = [sender._post("/api/v1/mix", json={"text": text}) for text in lists * 3]
+        sent = [demo_reader.asked("POST", "/api/v1/mix", json={"text": text}) for text in lists * 3]
         return [answer.json() for answer in await asyncio.gather(*sent)]
 
     assert asyncio.run(together()) == alone * 3
 
 
-def test_nothing_of_what_is_sent_is_written(sender, demo, lines, tmp_path, monkeypatch):
+def test_nothing_of_what_is_sent_is_written(demo_reader, demo, lines, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     opened = []
@@ -258,9 +240,9 @@ def test_nothing_of_what_is_sent_is_written(sender, demo, lines, tmp_path, monke
     big = ("\n".join(lines) + "\n" + "# x\n" * 240_000).encode()
     sent = {"files": {"file": ("big.txt", big), "places": (None, "5")}}
     before = {path: path.stat().st_mtime_ns for path in demo.parents[1].rglob("*")}
-    assert sender.post("/mix", **sent).status_code == 200
+    assert demo_reader.post("/mix", **sent).status_code == 200
     too_big = {"files": {"file": ("big.txt", big * 2), "places": (None, "5")}}
-    assert sender.post("/mix", **too_big).status_code == 413
+    assert demo_reader.post("/mix", **too_big).status_code == 413
     assert not list(tmp_path.iterdir())
     assert opened == []
     assert before == {path: path.stat().st_mtime_ns for path in demo.parents[1].rglob("*")}
@@ -278,9 +260,9 @@ def exportify(songs):
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_an_export_is_mixed_and_downloaded_in_a_browser(browser, demo_address, sender, script):
+def test_an_export_is_mixed_and_downloaded_in_a_browser(browser, demo_address, demo_reader, script):
     with ThreadPoolExecutor(1) as pool:  # as the browser's own loop is running here
-        example = pool.submit(sender.get, "/api/v1/mix").result().json()["example"]
+        example = pool.submit(demo_reader.get, "/api/v1/mix").result().json()["example"]
     with page_of(browser, 1000, script=script) as page:
         page.goto(f"{demo_address}/mix")
         export = {"name": "liked.csv", "mimeType": "text/csv", "buffer": exportify(example)}

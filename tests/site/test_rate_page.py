@@ -5,30 +5,12 @@ from html import unescape
 
 import pytest
 
-from tests.site.conftest import Reader, page_of
-
-FORM = "application/x-www-form-urlencoded"
-
-
-class Sender(Reader):
-    """Sends to one site, in process."""
-
-    def post(self, path, **sent):
-        return asyncio.run(self._post(path, **sent))
-
-    async def _post(self, path, **sent):
-        await self.site.invoke_startup()
-        return await self.site.client.post(path, follow_redirects=False, **sent)
+from tests.site.conftest import FORM, page_of
 
 
 @pytest.fixture(scope="module")
-def sender(demo):
-    return Sender(demo)
-
-
-@pytest.fixture(scope="module")
-def asked(sender):
-    return [song["song_id"] for song in sender.get("/api/v1/ask").json()]
+def asked(demo_reader):
+    return [song["song_id"] for song in demo_reader.get("/api/v1/ask").json()]
 
 
 def filled(page, *stars, do="rate"):
@@ -49,21 +31,21 @@ def recommended_on(page):
     return re.findall(r'<a href="(/segue/songs/[^"]+)">', listed)
 
 
-def test_five_are_asked_and_others_once_they_are_answered(sender, asked):
-    first = sender.get("/api/v1/ask").json()
+def test_five_are_asked_and_others_once_they_are_answered(demo_reader, asked):
+    first = demo_reader.get("/api/v1/ask").json()
     assert len({song["song_id"] for song in first}) == 5
     told = {"rated": asked[:2], "passed": asked[2:], "n": 7}
-    answer = sender.post("/api/v1/ask", json=told)
+    answer = demo_reader.post("/api/v1/ask", json=told)
     assert answer.headers["cache-control"] == "no-store"
     further = [song["song_id"] for song in answer.json()]
     assert len({*further, *asked}) == 12
-    again = sender.post("/api/v1/ask", json={"again": [*reversed(asked), "nobody"]}).json()
+    again = demo_reader.post("/api/v1/ask", json={"again": [*reversed(asked), "nobody"]}).json()
     assert [song["song_id"] for song in again] == asked[::-1]
 
 
-def test_three_are_recommended_each_with_the_rating_that_led_to_it(sender, asked):
+def test_three_are_recommended_each_with_the_rating_that_led_to_it(demo_reader, asked):
     stars = dict(zip(asked, (5, 1, 4.5, 2, 3), strict=True))
-    answer = sender.post("/api/v1/rate", json={"ratings": {**stars, "nobody": 3}})
+    answer = demo_reader.post("/api/v1/rate", json={"ratings": {**stars, "nobody": 3}})
     assert answer.headers["cache-control"] == "no-store"
     found = answer.json()
     assert [song["rank"] for song in found["recommended"]] == [1, 2, 3]
@@ -72,7 +54,9 @@ def test_three_are_recommended_each_with_the_rating_that_led_to_it(sender, asked
     assert {one["song_id"]: one["rating"] for one in found["rated"]} == stars
     assert found["not_found"] == ["nobody"]
     turned = {song: 6 - star for song, star in stars.items()}
-    others = sender.post("/api/v1/rate", json={"ratings": turned, "n": 3}).json()["recommended"]
+    others = demo_reader.post("/api/v1/rate", json={"ratings": turned, "n": 3}).json()[
+        "recommended"
+    ]
     assert {s["song_id"] for s in others} != {s["song_id"] for s in found["recommended"]}
 
 
@@ -94,17 +78,17 @@ def test_three_are_recommended_each_with_the_rating_that_led_to_it(sender, asked
         ("ask", [], 422),
     ],
 )
-def test_what_cannot_be_answered_is_a_problem(sender, path, sent, status):
-    answer = sender.post(f"/api/v1/{path}", json=sent)
+def test_what_cannot_be_answered_is_a_problem(demo_reader, path, sent, status):
+    answer = demo_reader.post(f"/api/v1/{path}", json=sent)
     assert answer.status_code == status
     kind = "application/json" if status == 200 else "application/problem+json"
     assert answer.headers["content-type"] == kind
     assert len(answer.content) < 20_000
 
 
-def test_numbers_that_are_none_and_signs_that_are_none_are_refused(sender):
+def test_numbers_that_are_none_and_signs_that_are_none_are_refused(demo_reader):
     for body in (b'{"ratings": {"a": NaN}}', b'{"ratings": {"\\ud800": 9}}', b"{", b"\xff"):
-        answer = sender.post(
+        answer = demo_reader.post(
             "/api/v1/rate", content=body, headers={"content-type": "application/json"}
         )
         assert answer.status_code in (400, 422)
@@ -117,48 +101,48 @@ def test_a_build_without_ratings_says_what_to_do(reader):
         assert "segue build --ratings FILE" in answer.text
 
 
-def test_rating_changing_one_and_five_more_work_without_script(sender, asked):
-    page = sender.get("/rate").text
+def test_rating_changing_one_and_five_more_work_without_script(demo_reader, asked):
+    page = demo_reader.get("/rate").text
     assert recommended_on(page) == []
     assert page.count("checked") == 5
     sent = filled(page, 5, 2, "", 1, 4)
     assert sent["asked"] == asked
-    answer = sender.post("/rate", data=sent)
+    answer = demo_reader.post("/rate", data=sent)
     assert answer.headers["cache-control"] == "no-store"
     assert "set-cookie" not in answer.headers
     three = recommended_on(answer.text)
     assert len(three) == 3
     assert answer.text.count("because you gave") == 3
     assert filled(answer.text) == sent
-    changed = sender.post("/rate", data=filled(answer.text, 1, 5, 5, 5, 1))
+    changed = demo_reader.post("/rate", data=filled(answer.text, 1, 5, 5, 5, 1))
     assert recommended_on(changed.text) != three
-    more = sender.post("/rate", data=filled(answer.text, do="more")).text
+    more = demo_reader.post("/rate", data=filled(answer.text, do="more")).text
     assert recommended_on(more) == three
     form = filled(more)
     assert not {*form["asked"]} & {*asked}
     assert form["passed"] == [asked[2]]
     assert {f"stars:{song}" for song in asked if song != asked[2]} <= form.keys()
-    nine = sender.post("/rate", data=filled(more, 5, 5, 5, 5, 5)).text
+    nine = demo_reader.post("/rate", data=filled(more, 5, 5, 5, 5, 5)).text
     assert recommended_on(nine) != three
     assert nine.partition("What you have rated before")[2].count("<li>") == 4
 
 
-def test_without_a_rating_the_page_asks_for_one_and_goes_on_to_others(sender, asked):
-    page = sender.get("/rate").text
-    assert "Nothing is rated yet" in sender.post("/rate", data=filled(page)).text
-    more = sender.post("/rate", data=filled(page, do="more")).text
+def test_without_a_rating_the_page_asks_for_one_and_goes_on_to_others(demo_reader, asked):
+    page = demo_reader.get("/rate").text
+    assert "Nothing is rated yet" in demo_reader.post("/rate", data=filled(page)).text
+    more = demo_reader.post("/rate", data=filled(page, do="more")).text
     assert "Nothing is rated yet" not in more
     assert filled(more)["passed"] == asked
 
 
-def test_five_more_come_until_none_is_left_and_nothing_fails(sender):
-    page = sender.get("/rate").text
+def test_five_more_come_until_none_is_left_and_nothing_fails(demo_reader):
+    page = demo_reader.get("/rate").text
     seen = set()
     for _ in range(30):
         form = filled(page, do="more")
         assert not seen & {*form["asked"]}
         seen |= {*form["asked"]}
-        page = sender.post("/rate", data=form).text
+        page = demo_reader.post("/rate", data=form).text
     assert len(seen) == 150
 
 
@@ -185,19 +169,21 @@ def test_five_more_come_until_none_is_left_and_nothing_fails(sender):
         ({"json": {"stars:a": 5}}, 415),
     ],
 )
-def test_forms_of_every_kind_get_a_page_and_no_failure(sender, sent, status):
-    page = sender.post("/rate", **sent)
+def test_forms_of_every_kind_get_a_page_and_no_failure(demo_reader, sent, status):
+    page = demo_reader.post("/rate", **sent)
     assert page.status_code == status
     assert page.headers["cache-control"] == "no-store"
     assert "<b>" not in page.text
 
 
-def test_people_at_once_get_their_own(sender, asked):
+def test_people_at_once_get_their_own(demo_reader, asked):
     given = [{asked[n % 5]: 5, asked[(n + 1) % 5]: 1 + n % 3} for n in range(12)]
-    alone = [sender.post("/api/v1/rate", json={"ratings": one}).json() for one in given]
+    alone = [demo_reader.post("/api/v1/rate", json={"ratings": one}).json() for one in given]
 
     async def together():
-        sent = [sender._post("/api/v1/rate", json={"ratings": one}) for one in given * 3]
+        sent = [
+            demo_reader.asked("POST", "/api/v1/rate", json={"ratings": one}) for one in given * 3
+        ]
         return [answer.json() for answer in await asyncio.gather(*sent)]
 
     assert asyncio.run(together()) == alone * 3
