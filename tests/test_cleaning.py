@@ -213,6 +213,7 @@ MENDED = {("key", "-1"), ("duration_ms", "0"), ("time_signature", "0")}
 BOUNDS = [
     (column, bound, str(bound + (step if bound == column.high else -step)))
     for column in SONGS.columns
+    if column.name in SONG
     for step in (1 if column.dtype == pl.Int64 else 0.5,)
     for bound in (column.low, column.high)
     if bound is not None

@@ -334,7 +334,7 @@ def test_the_rules_hold_for_a_new_song_even_where_the_nearest_are_all_by_one_art
         (["--features", '{"year": 1998.5}'], "year is 1998.5, expected a whole number"),
         (["--features", '{"energy": true}'], "energy is True, expected a number"),
         (["--features", '{"energy": "0.5"}'], "energy is '0.5', expected a number"),
-        (["--features", '{"colour": 1, "energy": 2}'], "colour is not known; energy is 2"),
+        (["--features", '{"colour": 1, "energy": 2}'], "'colour' is not known; energy is 2"),
         (["--features", '{"energy": '], "Expected a JSON object such as"),
         (["--features", "[1]"], "Expected a JSON object of features, got list"),
         (["--features", "nowhere.json"], "'nowhere.json' is neither a JSON object nor a file"),

@@ -40,6 +40,7 @@ SHOWN = (
     *("acousticness", "instrumentalness", "speechiness"),
 )
 
+COUNTED = re.compile(r"\b(gradient|clip)_?\d+\b")
 LONG_NUMBER = re.compile(r"(\d\.\d\d)\d+")
 WIDTH = 320
 MAP_SIDE = 640
@@ -89,9 +90,16 @@ def draw(tables: Tables, folder: Path) -> int:
 
 
 def _svg(spec: Spec) -> str:
-    """Return the drawing, its numbers to a hundredth of a pixel: half the size."""
+    """Return the drawing, its numbers to a hundredth of a pixel: half the size.
+
+    Vega numbers gradients through all drawings of a process; here each begins with 0.
+    """
     text = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
-    return LONG_NUMBER.sub(r"\1", text)
+    numbers: dict[str, str] = {}
+    own = COUNTED.sub(
+        lambda found: numbers.setdefault(found[0], f"{found[1]}_{len(numbers)}"), text
+    )
+    return LONG_NUMBER.sub(r"\1", own)
 
 
 def colours(centres: Mapping[str, tuple[float, float]]) -> dict[str, str]:

@@ -58,11 +58,16 @@ def test_equal_rows_are_drawn_alike_and_no_rows_not_at_all(tmp_path):
         "feature_years": pl.concat([empty["feature_years"], years], how="diagonal"),
     }
     FEATURE_YEARS.check(rows["feature_years"])
+    genre = {"genre": ["folk"], "songs": [30], "artists": [3], "energy": [0.9]}
+    rows["genres"] = pl.concat([empty["genres"], pl.DataFrame(genre)], how="diagonal")
     for folder in ("one", "two"):
-        assert charts.draw(rows, tmp_path / folder) == 4
+        assert charts.draw(rows, tmp_path / folder) == 6
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == [f"{what}-by-year-{s}.svg" for what in ("features", "songs")
-                     for s in ("dark", "light")]  # fmt: skip
+    drawn = ("features-by-genre", "features-by-year", "songs-by-year")
+    assert names == [f"{what}-{scheme}.svg" for what in drawn for scheme in ("dark", "light")]
+    gradient = (tmp_path / "one" / "features-by-genre-light.svg").read_text()
+    assert 'id="gradient_0"' in gradient
+    assert "url(#gradient_0)" in gradient
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
