@@ -675,7 +675,7 @@ def _text_of(place: str, most: int = -1) -> str:
             return file.read(most + (most >= 0))
     except FileNotFoundError as error:
         raise InputError(
-            f"{place!r} is neither a JSON object nor a file (looked in {Path.cwd()})."
+            f"Expected a file, or - for standard input; there is no {place!r} in {Path.cwd()}."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{place!r} cannot be read: {error}. Expected text in UTF-8.") from error
