@@ -337,7 +337,7 @@ def test_the_rules_hold_for_a_new_song_even_where_the_nearest_are_all_by_one_art
         (["--features", '{"colour": 1, "energy": 2}'], "'colour' is not known; energy is 2"),
         (["--features", '{"energy": '], "Expected a JSON object such as"),
         (["--features", "[1]"], "Expected a JSON object of features, got list"),
-        (["--features", "nowhere.json"], "Expected a file, or - for standard input; there is no 'nowhere.json'"),
+        (["--features", "nowhere.json"], "there is no 'nowhere.json' in"),
         (["--features", "x" * 5000], "cannot be read"),
         (["--features", "/"], "cannot be read"),
         (["--features", '{"energy": 0.5}', "--neighbours", "0"], "SEGUE_NEIGHBOURS"),

@@ -177,7 +177,7 @@ def test_the_table_shows_songs_and_shares_and_what_was_not_found(home, songs):
         (["-"], "Nobody - Nothing", "Nothing of stdin is in the catalogue"),
         (["-", "--format", "mp3"], "x", "Expected one of csv, m3u8"),
         (["-", "--out", "mix.mp3"], "x", "got 'mp3'"),
-        (["nowhere.txt"], None, "nor a file (looked in"),
+        (["nowhere.txt"], None, "Expected a file, or - for standard input"),
         (["-"], b"\xff\xfe\x00", "Expected text in UTF-8"),
         (["-"], "x" * 1_000_002, "more than 1,000,000"),
         (["-", "--places", "0"], "x", "--places"),
