@@ -26,22 +26,35 @@ PITCHES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭",
 NAMES = (("songs", "title"), (None, "song"))
 IDS = ("recommended_song_id", "song_id")
 
+# What has a page of its own, and where that lies: foreign keys, and the artist of a song.
+OWN = {
+    "taste_id": "/tastes/",
+    "related_taste_id": "/tastes/",
+    "genre": "/genres/",
+    "related_genre": "/genres/",
+    "artist": "/artists/",
+    "related_artist": "/artists/",
+}
+
 
 @hookimpl
 def render_cell(
     row: sqlite3.Row, value: object, column: str, table: str | None, datasette: Datasette
 ) -> str | None:
-    """Link songs from their ids and titles, and show reals as people read them.
+    """Link songs from their ids and titles, groups from their keys, and show reals for readers.
 
-    Ids that are foreign keys are links with a label already, and come here as a dictionary.
+    Ids that are foreign keys come here as a dictionary with a label; Datasette links songs' itself.
     """
     if isinstance(value, float):
         return f"{value:.4g}"
+    if column in OWN and (isinstance(value, dict) or (table, column) == ("songs", "artist")):
+        key, label = (value["value"], value["label"]) if isinstance(value, dict) else (value, value)
+        return _linked(_url(datasette, OWN[column])(str(key)), str(label))
     if (table, column) in NAMES:
         song_id = next((row[name] for name in IDS if name in row.keys()), None)  # noqa: SIM118
-        return _link(datasette, song_id, str(value)) if song_id else None
+        return _linked(_song_url(datasette)(song_id), str(value)) if song_id else None
     if column in IDS and isinstance(value, str):
-        return _link(datasette, value, value)
+        return _linked(_song_url(datasette)(value), value)
     return None
 
 
@@ -59,6 +72,8 @@ def extra_template_vars(datasette: Datasette) -> dict[str, Any]:
         "facts_of": facts,
         "typical_of": typical,
         "because_of": because,
+        "by_name": by_name,
+        "says": says,
     }
 
 
@@ -79,6 +94,21 @@ def facts(song: Row) -> list[tuple[str, str]]:
 def because(recommendations: list[Row]) -> list[str]:
     """Return the blocks of the recipe that bring a song near to any of those recommended."""
     return list(dict.fromkeys(block for other in recommendations for block in other["because"]))
+
+
+def says(song: Row, query: str) -> bool:
+    """Return whether title and artists have every word of a query, as it is written."""
+    name = f"{song['title']} {' '.join(song['artists'])}".casefold()
+    return all(word in name for word in query.casefold().split())
+
+
+def by_name(songs: list[Row]) -> list[list[Row]]:
+    """Return songs in their order, those that no reader could tell apart by name together."""
+    alike: dict[tuple[object, ...], list[Row]] = {}
+    for song in songs:
+        name = tuple(song.get(column) for column in ("label", "title", "album", "year"))
+        alike.setdefault(name, []).append(song)
+    return list(alike.values())
 
 
 def typical(means: Row) -> list[tuple[str, str]]:
@@ -118,8 +148,8 @@ def _minutes(milliseconds: int | None) -> str:
     return f"{minutes}:{seconds:02d}"
 
 
-def _link(datasette: Datasette, song_id: str, text: str) -> str:
-    return Markup('<a href="{}">{}</a>').format(_song_url(datasette)(song_id), text)
+def _linked(address: str, text: str) -> str:
+    return Markup('<a href="{}">{}</a>').format(address, text)
 
 
 def _song_url(datasette: Datasette) -> Callable[[str], str]:

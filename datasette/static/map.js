@@ -54,6 +54,7 @@ class Chart {
     Object.assign(this, { canvas, songs, near, scale: 1, left: 0, top: 0, chosen: -1, taste: -1 });
     this.pen = canvas.getContext("2d");
     this.waiting = false;
+    this.all = songs.x.length > place.dataset.all / 2; // then each stands for itself
   }
 
   listen() {
@@ -203,11 +204,11 @@ class Chart {
     const style = getComputedStyle(document.documentElement);
     const [paper, ink] = ["--paper", "--ink"].map((name) => style.getPropertyValue(name));
     pen.clearRect(0, 0, side, side);
-    if (picture.complete && picture.naturalWidth) {
+    if (!this.all && picture.complete && picture.naturalWidth) {
       pen.globalAlpha = (this.taste < 0 ? 0.75 : 0.12) / scale;
       pen.drawImage(picture, -this.left, -this.top, side * scale, side * scale);
     }
-    const radius = 1.1 + 1.5 * Math.log2(scale + 0.4);
+    const radius = (this.all ? 2.2 : 1.1) + 1.5 * Math.log2(scale + 0.4);
     const seen = [];
     for (let song = songs.x.length - 1; song >= 0; song--) {
       const [x, y] = this.at(song);

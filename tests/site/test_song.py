@@ -65,7 +65,8 @@ def test_artist_who_is_never_the_first_is_named_without_a_link(build, tmp_path):
 def test_song_page_says_what_leads_there(reader):
     page = reader.get("/segue/songs/4uLU6hMCjMI75M1A2tKUQC").text
     assert "5 songs lead to this one" in page
-    assert "Filler 9 - Band 9 (1969)" in page
+    assert "Filler 9</bdi>" in page
+    assert "Band 9 (1969)</bdi>, at rank" in page
 
 
 def test_spotify_is_linked_only_where_the_id_is_one_of_theirs(reader):
