@@ -5,6 +5,7 @@ Commands import what they run when they run it, so that ``--help`` answers at on
 
 import json
 import logging
+import signal
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -67,7 +68,17 @@ UNMATCHED_SHOWN = 20
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turn an error that Segue raises on purpose, or a disk's, into one message and exit code."""
+    """Turn an error that Segue raises on purpose, or a disk's, into one message and exit code.
+
+    Ctrl-C is noted when it comes, as libraries make errors of their own of it.
+    """
+    stopped = []
+
+    def note(*_: object) -> None:
+        stopped.append(True)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
     try:
         yield
     except SegueError as error:
@@ -80,9 +91,11 @@ def _told() -> Iterator[None]:
         err.print("[bold red]Error:[/] ", end="")
         err.print(f"Could not read or write: {error}", markup=False)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        err.print("Stopped. What was published before is still served.")
-        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if stopped:
+            err.print("Stopped. What was published before is still served.")
+            raise typer.Exit(130) from None
 
 
 @app.callback()
