@@ -83,7 +83,7 @@ def warm(build: Published) -> None:
     starts = catalogue.catalogue(build).starts
     pair = [start.song_id for start in (*starts[:1], *starts[-1:])]
     for asked in (
-        lambda: search.search(build, "a"),
+        lambda: search.search(build, "a", filters=search.Filters(explicit=False)),
         lambda: explore.song_map(build),
         lambda: mix.mixed(build, mix.Saved(songs=pair)),
         lambda: rate.ask(build),
