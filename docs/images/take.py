@@ -81,8 +81,8 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for name, place, press, size in (
             ("home.png", "/", leave, (1000, 660)),
-            ("song.png", SONG, leave, (1200, 1232)),
-            ("explore.png", "/explore", leave, (1000, 1580)),
+            ("song.png", SONG, leave, (1200, 1262)),
+            ("explore.png", "/explore", leave, (1000, 1550)),
             ("mix.png", "/mix", mix_five, (1000, 960)),
         ):
             kept([taken(browser, site + place, press, size, "light")], name)
