@@ -1,16 +1,92 @@
 import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from tests.site.conftest import page_of
 
 
-def test_listener_searches_follows_a_song_and_goes_on_from_there(browser, address):
+def onward(page: Page, been: list[str]) -> Locator:
+    """Return the first recommendation on a song's page that leads to a song not yet visited."""
+    links = page.locator("ol.segues > li .what > a")
+    expect(links).to_have_count(5)
+    return next(link for link in links.all() if link.get_attribute("href") not in been)
+
+
+def follow(page: Page, choose) -> None:
+    """Go on twice from a song's page, each time to what is recommended there."""
+    been = [page.url.partition("/segue/")[1] + page.url.partition("/segue/")[2]]
+    for _ in range(2):
+        link = onward(page, been)
+        title, target = link.inner_text(), link.get_attribute("href")
+        choose(link)
+        page.wait_for_url(f"**{target}")
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        assert title in page.title()
+        been.append(target)
+    assert len(set(been)) == 3
+    page.go_back()
+    page.wait_for_url(f"**{been[1]}")
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until what is wanted has the focus, and shows it."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            assert wanted.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+            return
+    pytest.fail("Tab does not lead there")
+
+
+@pytest.mark.parametrize("width", [1200, 375])
+def test_song_to_recommendation_to_its_recommendation_with_a_pointer(browser, demo_address, width):
+    with page_of(browser, width) as page:
+        page.goto(demo_address)
+        title = page.locator(".tile .title").first.inner_text()
+        page.get_by_label("Title or artist").press_sequentially(title[:-2].lower())
+        page.get_by_role("option", name=title).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        follow(page, lambda link: link.click())
+        assert page.complaints == []
+
+
+def test_song_to_recommendation_to_its_recommendation_without_javascript(browser, demo_address):
+    with page_of(browser, 375, script=False) as page:
+        page.goto(demo_address)
+        title = page.locator(".tile .title").first.inner_text()
+        page.get_by_label("Title or artist").fill(title.lower())
+        page.get_by_role("button", name="Search").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(title.lower())
+        page.locator("ol.found > li").first.get_by_role("link", name=title, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        follow(page, lambda link: link.click())
+        assert page.complaints == []
+
+
+def test_song_to_recommendation_to_its_recommendation_by_keyboard_alone(browser, demo_address):
+    def press(link: Locator) -> None:
+        tab_to(page, link)
+        page.keyboard.press("Enter")
+
+    with page_of(browser, 1200) as page:
+        page.goto(demo_address)
+        title = page.locator(".tile .title").first.inner_text()
+        tab_to(page, page.get_by_label("Title or artist"))
+        page.keyboard.type(title.lower())
+        expect(page.get_by_role("option").first).to_contain_text(title)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        follow(page, press)
+        assert page.complaints == []
+
+
+def test_searched_words_lead_to_the_song_that_is_meant_and_on(browser, address):
     with page_of(browser, 375) as page:
         page.goto(address)
         page.get_by_label("Title or artist").fill("hello lanterns")
         page.keyboard.press("Enter")
         page.locator("main a", has_text="Hello").first.click()
         assert page.get_by_role("heading", level=1).inner_text() == "Hello"
-        assert page.locator("ol.segues > li").count() == 5
         page.locator("ol.segues > li a").first.click()
         assert page.url.endswith("/segue/songs/hello-live")
         assert page.get_by_role("heading", level=1).inner_text() == "Hello (Live)"
@@ -53,6 +129,7 @@ def test_first_tab_stop_skips_to_the_content(browser, address):
 def test_player_is_asked_of_spotify_only_on_a_click(browser, address, script):
     with page_of(browser, 800, script=script) as page:
         asked = []
+        page.emulate_media(reduced_motion="reduce")  # routes empty the cache that it needs
         page.route("https://open.spotify.com/**", lambda route: route.fulfill(body="player"))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{address}/segue/songs/4uLU6hMCjMI75M1A2tKUQC")
@@ -99,3 +176,16 @@ def test_a_second_visit_asks_for_nothing(browser, address):
         )
         assert from_cache
         assert all(size == 0 for _, size in from_cache)
+
+
+def test_a_record_that_is_followed_is_the_one_that_grows(browser, address):
+    """Two elements of one name would make the browser skip the transition, and say so."""
+    named = "[...document.querySelectorAll('.disc')].filter(disc => " \
+        "getComputedStyle(disc).viewTransitionName === 'record').length"  # fmt: skip
+    with page_of(browser, 1200) as page:
+        page.goto(f"{address}/segue/songs/quoted")
+        assert page.evaluate(named) == 1
+        page.locator("ol.segues > li .what > a").nth(2).focus()
+        assert page.evaluate(named) == 1
+        page.keyboard.press("Tab")
+        assert page.evaluate(named) == 1
