@@ -19,7 +19,7 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 from starlette.requests import Request as Incoming
 
 PREFIX = "/api/v1"
-LONGEST_UPLOAD = 2_500_000  # bytes of a list that is typed and one that is a file
+LONGEST_UPLOAD = 1_000_000  # bytes of a form that may hold a file
 LONGEST_FORM = 100_000  # bytes of any other form
 MOST_FIELDS = 500
 MOST_BEGUN = 20
