@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -54,6 +55,8 @@ def site(
         inspect_data={DATABASE: inspected(file)},
     )
     tell_rows_of_view(opened)
+    # Datasette copies the metadata of all tables whenever it asks whether one may be seen.
+    opened._table_permission_allows = cache(opened._table_permission_allows)
     opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
     opened.published = published
     return opened

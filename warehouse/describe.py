@@ -73,7 +73,7 @@ LAYOUT: dict[str, dict[str, Any]] = {
         "sort_desc": "popularity",
         "size": 25,
         "facet_size": 12,
-        "facets": [{"genre": "genre"}, "explicit"],
+        "facets": [{"genre": "genre"}],
     },
     "families": {"sort_desc": "versions", "size": 50},
     "song_genres": {"facets": ["genre"], "facet_size": 24, "size": 50},
