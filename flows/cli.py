@@ -124,7 +124,8 @@ def build(
     ] = False,
 ) -> None:
     """Read the catalogue, find recommendations for every song, check them and publish them."""
-    from flows import refresh, summary
+    from flows.nightly import run as refresh
+    from flows.nightly import summary
 
     with _told():
         files = _files(tracks, genres, playlists, ratings)
@@ -154,8 +155,8 @@ def serve(
     suggest_facets: Annotated[bool | None, typer.Option(help="Look for facets; slow.")] = None,
 ) -> None:
     """Open the published build as a web site."""
-    from flows.schedule import free_port
-    from flows.serve import serve as answer
+    from flows.nightly.schedule import free_port
+    from flows.site.serve import serve as answer
     from warehouse import release
 
     with _told():
@@ -193,7 +194,7 @@ def schedule(
     home: Home = None,
 ) -> None:
     """Refresh the build every night, until stopped."""
-    from flows.schedule import serve_nightly
+    from flows.nightly.schedule import serve_nightly
     from flows.settings import keep_prefect_private
 
     with _told():
@@ -212,7 +213,7 @@ def schedule(
 @app.command()
 def status(home: Home = None) -> None:
     """Say which build is served, how old it is and what it holds."""
-    from flows import summary
+    from flows.nightly import summary
     from warehouse import release
     from warehouse.manifest import read_manifest
 
@@ -281,8 +282,8 @@ def similar(
     With --json and neither SONG nor --features, the features are read from stdin.
     """
     from flows.answers import similar as lookup
-    from flows.answers.published import Published
     from warehouse import release
+    from warehouse.published import Published
 
     with _told():
         chosen = _settings(home=home, neighbours=neighbours)
@@ -328,8 +329,8 @@ def search(
 ) -> None:
     """Find songs, whatever the spelling, case and word order."""
     from flows.answers import search as finding
-    from flows.answers.published import Published
     from warehouse import release
+    from warehouse.published import Published
 
     with _told():
         build = Published(release.published(_home(_settings(home=home))))
@@ -359,11 +360,11 @@ def request(
     FILE holds an array such as [{"search": "money", "playlist": ["<song_id>"],
     "recommender_neighbors": 50, "search_neighbors": 20}].
     """
-    from flows.answers import request as asking
-    from flows.answers.mix import MOST_BYTES
-    from flows.answers.published import Published
-    from flows.asked import questions
+    from flows.answers import batch as asking
+    from flows.answers.playlists import MOST_BYTES
+    from flows.answers.questions import questions
     from warehouse import release
+    from warehouse.published import Published
 
     with _told():
         build = Published(release.published(_home(_settings(home=home))))
@@ -386,7 +387,7 @@ def evaluate(
     With --playlists they are held against playlists that the build has not seen, else against
     those that it held out.
     """
-    from flows import evaluate as scoring
+    from flows.judging import score as scoring
 
     with _told():
         folder = _build(_home(_settings(home=home)), name)
@@ -428,9 +429,9 @@ def rate(
     You are asked about five songs and told three; Enter passes a song over that you do not know, m
     asks about five others. Nothing is kept.
     """
-    from flows.answers import rate as visiting
-    from flows.answers.published import Published
+    from flows.answers import ratings as visiting
     from warehouse import release
+    from warehouse.published import Published
 
     with _told():
         build = Published(release.published(_home(_settings(home=home))))
@@ -474,8 +475,8 @@ def tune(
     ),
 ) -> None:
     """Search for the weights with which the distance finds most of what real playlists hold."""
-    from flows import tune as tuning
-    from flows.progress import Progress
+    from flows.judging import tune as tuning
+    from flows.nightly.progress import Progress
 
     with _told():
         chosen = _settings(tracks=tracks, genres=genres, playlists=playlists)
@@ -512,10 +513,10 @@ def mix(
     FILE holds links, URIs or ids of Spotify, lines "artist - title", a CSV such as Exportify's,
     or Spotify's YourLibrary.json.
     """
-    from flows.answers import mix as mixes
-    from flows.answers.published import Published
+    from flows.answers import playlists as mixes
     from warehouse import release
-    from warehouse.playlists import WRITERS
+    from warehouse.files.playlists import WRITERS
+    from warehouse.published import Published
 
     with _told():
         form = form or (to.suffix[1:] if to else None)
@@ -545,7 +546,7 @@ def mix(
 @app.command()
 def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
     """Write the built-in demo as CSV, as an example: songs, artists' genres, playlists, ratings."""
-    from warehouse.demo import HEADERS, write_demo
+    from warehouse.demo.files import HEADERS, write_demo
 
     with _told():
         there = [str(folder / name) for name in HEADERS if (folder / name).exists()]
@@ -562,8 +563,8 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
 @app.command(hidden=True)
 def docs() -> None:
     """Write the files that are generated from the contracts and the interface, in a checkout."""
-    from flows.api import described
-    from warehouse.describe import GENERATED
+    from flows.site.api import described
+    from warehouse.site.describe import GENERATED
 
     top = Path(__file__).parent.parent
     for relative, text in {**GENERATED, "docs/openapi.json": described}.items():

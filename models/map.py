@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from models.neighbours import FloatMatrix, IndexMatrix
+from models.neighbours.boxes import FloatMatrix, IndexMatrix
 from models.songs import SingleMatrix
 
 Flags = NDArray[np.bool_]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.neighbours import FloatMatrix, IndexMatrix
+from models.neighbours.boxes import FloatMatrix, IndexMatrix
 from models.songs import ARTIST_CAP
 
 Points = NDArray[np.floating]

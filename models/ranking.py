@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from models.listening import Listening
-from models.neighbours import Advance, FloatMatrix, IndexMatrix, Neighbours, ignore
+from models.encoder.listening_blocks import Listening
+from models.neighbours.boxes import Advance, FloatMatrix, IndexMatrix, Neighbours, ignore
 from models.songs import ARTIST_CAP, SingleMatrix
 
 PAGE = 5

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from models.neighbours import FloatMatrix, IndexMatrix
+from models.neighbours.boxes import FloatMatrix, IndexMatrix
 
 SingleMatrix = NDArray[np.float32]
 

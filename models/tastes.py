@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import pairwise_distances_argmin, silhouette_score
 from threadpoolctl import threadpool_limits
 
-from models.neighbours import IndexMatrix
+from models.neighbours.boxes import IndexMatrix
 
 Points = NDArray[np.floating]
 

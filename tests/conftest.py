@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.refresh import directly
+from flows.nightly.run import directly
 from flows.settings import settings
 from warehouse.release import Home, published
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from transforms.arrays import Indices, numbered, numbers
 from transforms.families import folded
-from transforms.features import Indices, numbered, numbers
 from warehouse.contracts import EVALUATION
 
 Row = tuple[str, str, str, float, float | None, float | None, int]

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.features import Indices
+from transforms.arrays import Indices
 from warehouse.contracts import (
     FACTORS,
     RATING_FACTORS,

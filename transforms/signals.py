@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.cleaning import CONTROL, REJECTED_SCHEMA, python_lists
+from transforms.tracks import CONTROL, REJECTED_SCHEMA, python_lists
 from warehouse.contracts import ARTIST_READINGS, PLAYLIST_READINGS, RATING_READINGS
 
 SHORTEST_PLAY_MS = 30_000  # from here on Spotify counts a stream, too

@@ -538,7 +538,7 @@ ARTISTS = Table(
     name="artists",
     about="Every primary artist, what the catalogue has by them and what it is like on average.",
     key=("artist",),
-    source="The songs; see transforms/groups.py.",
+    source="The songs; see transforms/sums.py.",
     columns=(
         Column("artist", pl.String, "Primary artist, as songs.artist writes it."),
         _number_of("songs", "Songs by this artist."),
@@ -561,7 +561,7 @@ GENRES = Table(
     about="Every genre, how much of the catalogue is of it and what it is like on average. A song "
     "is of its own genres and of those of its primary artist.",
     key=("genre",),
-    source="song_genres and artist_genres; see transforms/groups.py. Empty where no genres are "
+    source="song_genres and artist_genres; see transforms/sums.py. Empty where no genres are "
     "given.",
     columns=(
         Column("genre", pl.String, GENRE),
@@ -582,7 +582,7 @@ def _related(things: Table, thing: str) -> Table:
         about=f"For each {thing} the {things.name} that its recommendations lead to, up to eight.",
         key=(key, "rank"),
         unique=((key, f"related_{key}"),),
-        source="recommendations; see transforms/groups.py.",
+        source="recommendations; see transforms/sums.py.",
         columns=(
             replace(things[key], references=f"{things.name}.{key}"),
             Column(
@@ -621,7 +621,7 @@ def _best_known(things: Table, thing: str) -> Table:
         "artist at most.",
         key=(key, "rank"),
         unique=((key, "song_id"),),
-        source="songs.popularity; see transforms/groups.py.",
+        source="songs.popularity; see transforms/sums.py.",
         columns=(
             replace(things[key], references=f"{things.name}.{key}"),
             Column("rank", pl.Int64, "1 is the best known.", low=1),
@@ -705,7 +705,7 @@ EVALUATION = Table(
     name="evaluation",
     about="How good the lists are, beside what simple means reach on the same queries.",
     key=("metric", "model", "split"),
-    source="models/evaluation.py and models/exposure.py; the protocol is docs/evaluation.md.",
+    source="models/judging/; the protocol is docs/evaluation.md.",
     columns=(
         Column(
             "metric",
@@ -746,7 +746,7 @@ RATING_PARAMETERS = Table(
     name="rating_parameters",
     about="What a visitor's ratings are folded in with, beside rating_factors.",
     key=("parameter",),
-    source="models/factorisation.py, fitted to all ratings. Empty where none were given.",
+    source="models/ratings/factorisation.py, fitted to all ratings. Empty where none were given.",
     columns=(
         Column(
             "parameter",
@@ -765,7 +765,7 @@ RATING_FACTORS = Table(
     about="What ratings say of a song: mean + bias + the product of its factors and a person's is "
     "what that person would rate it. A song that is not here is an average one as far as is known.",
     key=("song_id",),
-    source="models/factorisation.py; a song with few ratings leans on its recommendations. "
+    source="models/ratings/factorisation.py; a song with few ratings leans on its recommendations. "
     "Factors of two builds must not be mixed.",
     columns=(
         Column("song_id", pl.String, SONG_ID, references="songs.song_id"),
@@ -791,7 +791,7 @@ USER_RECOMMENDATIONS = Table(
     about="For everybody who has rated, the songs that they would rate highest: none that they "
     "rated, no version of one, two by one artist at most.",
     key=("user", "rank"),
-    source="models/ratings.py, from all ratings. Empty where none were given.",
+    source="models/ratings/prediction.py, from all ratings. Empty where none were given.",
     columns=(
         Column("user", pl.String, "Who rated, as the rating files name them."),
         Column("rank", pl.Int64, "1 is what they would rate highest.", low=1),
@@ -901,7 +901,7 @@ ODDITIES = Table(
     name="oddities",
     about="What was odd in the rows but usable: each rule, why, and how many rows it met.",
     key=("oddity",),
-    source="transforms/cleaning.py, counted while the files were read.",
+    source="transforms/tracks.py, counted while the files were read.",
     columns=(
         Column("oddity", pl.String, "Name of the rule."),
         Column("reason", pl.String, "What the value stands for."),

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from warehouse.contracts import CHECKS, TABLES, VIEWS, Table
 from warehouse.ddl import column_list, create_indexes, create_sqlite, quoted
-from warehouse.describe import DATABASE, Twin, datapackage
 from warehouse.manifest import sha256
-from warehouse.search_index import write_search
+from warehouse.search.tables import write_search
+from warehouse.site.describe import DATABASE, Twin, datapackage
 from warehouse.store import SQL, Warehouse
 
 Advance = Callable[[int], None]

@@ -12,7 +12,7 @@ from datasette.app import Datasette
 from datasette.hookspecs import hookimpl
 from jinja2 import Environment
 
-from warehouse.describe import DATABASE
+from warehouse.site.describe import DATABASE
 
 
 @hookimpl

@@ -20,8 +20,8 @@ from datasette.hookspecs import hookimpl
 from datasette.utils.asgi import Request
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
-from warehouse.describe import DATABASE
 from warehouse.identity import code_version
+from warehouse.site.describe import DATABASE
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -10,8 +10,8 @@ from datasette.app import Datasette
 from datasette.hookspecs import hookimpl
 from datasette.utils.asgi import NotFound, Request, Response
 
-from warehouse import charts
-from warehouse.describe import DATABASE
+from warehouse.site import charts
+from warehouse.site.describe import DATABASE
 
 
 @hookimpl

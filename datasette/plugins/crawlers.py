@@ -14,7 +14,7 @@ from datasette.hookspecs import hookimpl
 from datasette.utils import tilde_encode
 from datasette.utils.asgi import NotFound, Request, Response
 
-from warehouse.describe import DATABASE
+from warehouse.site.describe import DATABASE
 
 PAGES = ("/", "/explore", "/tastes", "/genres", "/mix", "/rate", "/compare", "/about", "/analysts")
 MOST = 5_000  # addresses of one file; the protocol allows 50,000, but this takes 10 ms at most

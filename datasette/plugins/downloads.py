@@ -15,7 +15,7 @@ from datasette.hookspecs import hookimpl
 from datasette.utils.asgi import AsgiFileDownload, Forbidden, NotFound, Request
 
 from warehouse.contracts import TABLES
-from warehouse.describe import DATABASE
+from warehouse.site.describe import DATABASE
 
 PARQUET = "application/vnd.apache.parquet"
 FILES = {f"parquet/{table.name}.parquet": PARQUET for table in TABLES}

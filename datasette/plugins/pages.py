@@ -18,7 +18,7 @@ from datasette.hookspecs import hookimpl
 from datasette.utils import tilde_decode
 from datasette.utils.asgi import Request, Response
 
-from warehouse.describe import DATABASE
+from warehouse.site.describe import DATABASE
 
 PREFIX = "/api/v1"
 OF_SONG = ("song_id", "title", "artist", "year")

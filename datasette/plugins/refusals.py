@@ -18,7 +18,7 @@ from datasette.hookspecs import hookimpl
 from datasette.utils.asgi import BadRequest, NotFound, Request
 from datasette.views.base import DatasetteError
 
-from warehouse.describe import DATABASE
+from warehouse.site.describe import DATABASE
 
 UNREADABLE = (
     *(ArithmeticError, AssertionError, LookupError, TypeError, ValueError),

@@ -15,8 +15,8 @@ from datasette.hookspecs import hookimpl
 
 from models.search import Searcher
 from warehouse import export
-from warehouse.describe import DATABASE
-from warehouse.search import Arrays, SearchIndex
+from warehouse.search.index import Arrays, SearchIndex
+from warehouse.site.describe import DATABASE
 
 LIMIT = 50
 

@@ -15,7 +15,7 @@ from datasette.hookspecs import hookimpl
 from datasette.utils import tilde_encode
 from markupsafe import Markup
 
-from warehouse.describe import DATABASE
+from warehouse.site.describe import DATABASE
 
 Row = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flows.answers.published import Published, Row
+from warehouse.published import Published, Row
 
 REASONS = 12
 

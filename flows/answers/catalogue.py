@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from flows.answers.published import Published
 from flows.answers.songs import Known
+from warehouse.published import Published
 
 
 @dataclass(frozen=True, slots=True)

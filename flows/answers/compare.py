@@ -8,16 +8,17 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 
-from flows.answers.published import Published, Row, Unknown
+from flows.answers.routes import MOST_STEPS, Named, Way, named, way
 from flows.answers.search import search
-from flows.answers.ways import MOST_STEPS, Named, Way, named, way
-from models import encoder
+from models.encoder import pipeline as encoder
 from models.songs import SingleMatrix
-from transforms import features, reasons
+from transforms import arrays as features
+from transforms import reasons
 from transforms.recommendations import BECAUSE, because
 from warehouse import contracts
 from warehouse.errors import InputError
 from warehouse.manifest import load_model
+from warehouse.published import Published, Row, Unknown
 
 CHOICES = 8
 SAYS = BECAUSE | {"because_sound": ("sound", "harmony")}  # the blocks that phrases speak of

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.answers.published import Published, Row
-from warehouse import charts
+from warehouse.published import Published, Row
+from warehouse.site import charts
 
 MAPPED = 4_000
 SIZE = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"')

@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 
-from flows.answers.published import Published, Row, Unknown
 from flows.answers.songs import Known, means
 from warehouse.contracts import AVERAGED
+from warehouse.published import Published, Row, Unknown
 
 MOST_GENRES = 240
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from flows.answers.published import Published
-from flows.summary import age
+from flows.nightly.summary import age
+from warehouse.published import Published
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.answers.published import Published, Unknown
 from flows.answers.songs import means
 from warehouse import contracts
+from warehouse.published import Published, Unknown
 
 MEASURED = (
     "danceability",

@@ -11,11 +11,11 @@ from itertools import groupby
 
 import numpy as np
 
-from flows.answers.published import Published, Row
 from models.search import Hit, Searcher
 from warehouse.errors import InputError
-from warehouse.search import Arrays, Numbers, Only, SearchIndex, Traits
-from warehouse.search_text import LONGEST as LOOKED_AT
+from warehouse.published import Published, Row
+from warehouse.search.index import Arrays, Numbers, Only, SearchIndex, Traits
+from warehouse.search.text import LONGEST as LOOKED_AT
 
 LONGEST = 10_000  # signs of what is typed; of a long text the first count
 SHOWN = 20

@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.answers.published import Published
 from models import ranking
-from models.around import Around, around
-from models.neighbours import IndexMatrix
-from transforms import features
+from models.neighbours.around import Around, around
+from models.neighbours.boxes import IndexMatrix
+from transforms import arrays as features
 from warehouse import contracts, export
+from warehouse.published import Published
 
 KNOWN = ("song_id", "title", "artist", "year", "duration_ms", "label", "family_id")
 

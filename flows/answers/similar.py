@@ -12,12 +12,13 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from flows.answers.profile import Feature, feature_profile
-from flows.answers.published import Published, Unknown
 from flows.answers.shelf import nearest, shelf_of
-from models import encoder
-from transforms import families, features
+from models.encoder import pipeline as encoder
+from transforms import arrays as features
+from transforms import families
 from warehouse import contracts, export
 from warehouse.errors import InputError
+from warehouse.published import Published, Unknown
 
 KNOWN_TITLES = 5
 MOST_TOLD = 20  # breaches

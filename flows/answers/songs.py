@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from flows.answers.published import Published, Row, Unknown
+from warehouse.published import Published, Row, Unknown
 
 BECAUSE = "because_"
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import warehouse
-from flows.answers.published import Published
 from warehouse.contracts import (
     RECOMMENDATIONS,
     RECOMMENDED_SONGS,
@@ -14,8 +13,9 @@ from warehouse.contracts import (
     Table,
     View,
 )
-from warehouse.describe import IN_WORDS
 from warehouse.export import FILE
+from warehouse.published import Published
+from warehouse.site.describe import IN_WORDS
 
 EXAMPLES = Path(warehouse.__file__).parent / "examples"
 TOOLS = {"SQLite": "sqlite.sql", "DuckDB": "duckdb.sql", "Polars": "polars.py"}

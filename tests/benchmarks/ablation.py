@@ -18,8 +18,10 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from flows import evaluate, evaluating
-from models import evaluation, exposure, ranking
+from flows.judging import measures as evaluating
+from flows.judging import score as evaluate
+from models import ranking
+from models.judging import evaluation, exposure
 from warehouse.release import Home, published
 
 CAPS = (8, 10, 11, 12, 13, 14, 16, 20, 30, 50)

@@ -27,12 +27,12 @@ import joblib
 import numpy as np
 import polars as pl
 
-from flows.answers.mix import Saved, mixed
-from flows.answers.published import Published
+from flows.answers.playlists import Saved, mixed
 from models.mix import Shelves, mix
 from models.songs import ARTIST_CAP
 from models.tastes import tastes
 from transforms.matching import matched
+from warehouse.published import Published
 
 LONG_ENOUGH = 20
 SINGLE, LIBRARIES = 150, 60

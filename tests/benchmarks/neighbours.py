@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from models.neighbours import Neighbours
+from models.neighbours.boxes import Neighbours
 
 
 def main() -> None:

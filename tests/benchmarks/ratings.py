@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans
 
-from models.factorisation import Recipe, fitted
-from models.ratings import folded_in, predicted, worth_asking
+from models.ratings.factorisation import Recipe, fitted
+from models.ratings.prediction import folded_in, predicted, worth_asking
 
 FOLDS = 5
 REVEALED = 5

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from models.search import Hit, Searcher
-from warehouse import export, meanings
-from warehouse.search import Arrays, SearchIndex
-from warehouse.search_text import base, folded
+from warehouse import export
+from warehouse.search import meanings
+from warehouse.search.index import Arrays, SearchIndex
+from warehouse.search.text import base, folded
 
 FIRST = 10
 SHORTEST = 3  # signs of a prefix

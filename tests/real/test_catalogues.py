@@ -5,10 +5,11 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from transforms.cleaning import cleaned
 from transforms.families import with_families
-from warehouse import sources, store
+from transforms.tracks import cleaned
+from warehouse import store
 from warehouse.contracts import FILES, GENRE_READINGS, READINGS, REJECTED_ROWS, SOURCES
+from warehouse.files import sources
 
 EXPECTED = {
     "spotify-songs-32k.csv.gz": ("tidytuesday-32k", 32_833, 28_356, 0),

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models import baselines
-from models.evaluation import METRICS, accuracy
-from models.queries import Catalogue, Entries, drawn_queries
+from models.judging import baselines
+from models.judging.evaluation import METRICS, accuracy
+from models.judging.queries import Catalogue, Entries, drawn_queries
 
 AUDIO = (
     *("danceability", "energy", "loudness", "speechiness", "acousticness"),

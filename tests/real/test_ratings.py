@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-from models.factorisation import Recipe, fitted
-from models.ratings import errors_in_folds, folded_in, predicted, worth_asking
-from models.visitors import recommended, shelved
+from models.ratings.factorisation import Recipe, fitted
+from models.ratings.prediction import errors_in_folds, folded_in, predicted, worth_asking
+from models.ratings.visitors import recommended, shelved
 
 FOLDS = 5
 NOTHING = np.array([], dtype=int)

@@ -5,13 +5,13 @@ from contextlib import closing
 
 import pytest
 
-from flows.refresh import directly
+from flows.nightly.run import directly
 from flows.settings import settings
 from models.search import Searcher
 from tests.benchmarks.search import BY_BOTH, BY_TITLE, Catalogue, rank
 from warehouse import export
 from warehouse.release import Home, published
-from warehouse.search import SearchIndex
+from warehouse.search.index import SearchIndex
 
 CATALOGUE = "spotify-songs-32k.csv.gz"
 

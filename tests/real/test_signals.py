@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from transforms import matching, signals
-from transforms.cleaning import cleaned
-from warehouse import sources
+from transforms.tracks import cleaned
+from warehouse.files import sources
 
 CATALOGUE = "spotify-catalogue-327k.csv.gz"
 

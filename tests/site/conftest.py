@@ -20,8 +20,8 @@ import pytest
 from datasette.utils import tilde_encode
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from flows import mapping
-from flows.serve import site
+from flows.nightly import overview as mapping
+from flows.site.serve import site
 from transforms import ratings
 from warehouse import ddl
 from warehouse.contracts import (
@@ -34,7 +34,7 @@ from warehouse.contracts import (
     VIEWS,
     Table,
 )
-from warehouse.search_index import write_search
+from warehouse.search.tables import write_search
 
 SQL = Path(ddl.__file__).parent / "sql"
 K = 5

@@ -7,8 +7,8 @@ import pytest
 
 from flows.answers.explore import CHARTS
 from tests.site.conftest import page_of
-from warehouse import charts
 from warehouse.contracts import FEATURE_YEARS
+from warehouse.site import charts
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 
-from flows.serve import site
+from flows.site.serve import site
 from tests.site.conftest import pages_of
 from warehouse.contracts import TABLES, VIEWS
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from flows.serve import CONFIGURATION, site
+from flows.site.serve import CONFIGURATION, site
 from tests.site.conftest import Reader
 from warehouse.errors import NothingPublished
 

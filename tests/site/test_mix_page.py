@@ -11,7 +11,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from tests.site.conftest import FORM, page_of
-from warehouse.playlists import MEDIA_TYPES, WRITERS
+from warehouse.files.playlists import MEDIA_TYPES, WRITERS
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from datasette.utils import tilde_encode
 
 from tests.site.conftest import INVENTED, Reader, write_build
 from warehouse.contracts import TABLES, VIEWS
-from warehouse.describe import CANNED
+from warehouse.site.describe import CANNED
 
 PAGES = [
     "/",

@@ -12,7 +12,7 @@ insert into songs_fts (songs_fts) values ('optimize');
 create virtual table songs_fts_words using fts5vocab(songs_fts, 'row');
 
 -- Each spelling of a family's title and artists once, the most popular first: what is compared
--- with a misspelt query. Filled by warehouse/search_index.py, like the tables below. Datasette
+-- with a misspelt query. Filled by warehouse/search/tables.py, like the tables below. Datasette
 -- hides what begins with songs_fts.
 create table songs_fts_spellings (
     spelling integer primary key,  -- from 0

@@ -1,0 +1,339 @@
+"""A playlist of what somebody saved: a published build and their list come in, songs go out.
+
+Nothing is kept: the catalogue is only read, and what a visitor gives lives as long as the answer.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from models import mix as model
+from models.neighbours.boxes import IndexMatrix
+from transforms import arrays as features
+from transforms import matching, signals
+from warehouse import contracts
+from warehouse.errors import InputError
+from warehouse.files.playlists import WRITERS, entries, listed_entries
+from warehouse.published import Published, Unknown
+
+PLACES = 50
+MOST_PLACES = 500
+MOST_SONGS = 10_000
+MOST_BYTES = 1_000_000
+WANTED = ("song_id", "title", "artist", "popularity", "family_id", "taste_id")
+FILED = ("song_id", "title", "artist", "album", "year", "duration_ms")
+ABSENT = "not in the catalogue"
+
+
+class TooMuch(InputError):
+    """More was given than is looked at: give less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What somebody saved, as a text or song by song, and the playlist that they wish.
+
+    Args:
+        text: links, URIs or ids of Spotify, lines "artist - title", a CSV such as Exportify's, or
+            Spotify's YourLibrary.json.
+        songs: each an id, an address or "artist - title"; in place of a text.
+        name: what it is called in messages and in the title of the playlist.
+        places: songs wanted.
+    """
+
+    text: str | None = None
+    songs: list[str] | None = None
+    name: Annotated[str, Field(max_length=200)] = "the list"
+    places: Annotated[int, Field(ge=1, le=MOST_PLACES)] = PLACES
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Songs to write into a file, by their ids and in their order, and the playlist's title."""
+
+    songs: Annotated[list[str], Field(max_length=MOST_PLACES)]
+    name: Annotated[str, Field(max_length=200)] = "Playlist"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What mixes need of a build, read once.
+
+    Args:
+        songs: ``WANTED``, by ``song_id``.
+        tastes: ``taste_id`` and ``label``; their order is the number of each on the shelves.
+        shelves: the songs by taste, their vectors on disk.
+    """
+
+    songs: pl.DataFrame
+    tastes: pl.DataFrame
+    shelves: model.Shelves
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A song as lists show it."""
+
+    song_id: str
+    title: str
+    artist: str
+    album: str | None
+    year: int | None
+    duration_ms: int | None
+    key: int | None
+    mode: int | None
+    taste: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The saved song that another lies nearest to."""
+
+    song_id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A song of the playlist."""
+
+    song_id: str
+    title: str
+    artist: str
+    album: str | None
+    year: int | None
+    duration_ms: int | None
+    key: int | None
+    mode: int | None
+    taste: str
+    near: Near
+
+
+@dataclass(frozen=True, slots=True)
+class TasteShare:
+    """How many songs of a taste were saved and are played, and their shares, 0 to 1."""
+
+    taste_id: str
+    taste: str
+    saved: int
+    played: int
+    saved_share: float
+    played_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """What stands for no song: the line, the reason, and the row as it was given."""
+
+    line: int
+    reason: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A playlist and how it came about.
+
+    Args:
+        songs: in the order to play them.
+        tastes: of what was saved or is played, those of most saved songs first.
+        unmatched: by line.
+        saved: how many songs of the catalogue were found, each counted once.
+        share_distance: half the sum of the differences between the shares of the tastes, 0 to 1.
+    """
+
+    songs: list[Played]
+    tastes: list[TasteShare]
+    unmatched: list[Unmatched]
+    saved: int
+    share_distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What can be mixed.
+
+    Args:
+        example: well-known songs of the build, each of another taste.
+        places: songs of a playlist where none are wished.
+        most_places: songs of the longest one.
+        most_songs: that are looked at.
+        most_bytes: that are read.
+        formats: of a file with the playlist.
+    """
+
+    example: list[Song]
+    places: int
+    most_places: int
+    most_songs: int
+    most_bytes: int
+    formats: list[str]
+
+
+def catalogue(build: Published) -> Catalogue:
+    """Read what mixes need; the vectors stay on disk. Ask for it by ``build.once``.
+
+    Raises:
+        Unknown: the build is of before there were tastes.
+    """
+    if contracts.TASTES.name not in build.manifest.counts:
+        raise Unknown(f"{build.folder.name} has no tastes yet. Build anew: segue build")
+    songs, tastes = (
+        pl.read_parquet(build.folder / "parquet" / f"{table.name}.parquet", columns=list(columns))
+        for table, columns in (
+            (contracts.SONGS, WANTED),
+            (contracts.TASTES, ("taste_id", "label")),
+        )
+    )
+    shelves = model.Shelves(
+        build.vectors,
+        features.numbered(songs["taste_id"]),
+        features.numbered(songs["family_id"]),
+        features.numbered(features.artists(songs)),
+    )
+    return Catalogue(songs, tastes, shelves)
+
+
+def keyed(build: Published) -> pl.DataFrame:
+    """Return the songs with what titles and artists are compared by."""
+    return matching.with_keys(build.once(catalogue).songs)
+
+
+def offer(build: Published) -> Offer:
+    """Return what can be mixed, with an example of this build's songs."""
+    return Offer(build.once(_example), PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
+
+
+def mixed(build: Published, saved: Saved) -> Mixed:
+    """Make a playlist for somebody who saved these songs.
+
+    Raises:
+        TooMuch: more than ``MOST_BYTES`` or ``MOST_SONGS``.
+        InputError: it cannot be read, or holds nothing.
+        Unknown: the build has no tastes.
+    """
+    if (saved.text is None) == (saved.songs is None):
+        raise InputError("Expected either a text or songs, got both or neither.")
+    if not 1 <= saved.places <= MOST_PLACES:
+        raise InputError(f"Expected 1 to {MOST_PLACES} places, got {saved.places}.")
+    told = saved.songs if saved.text is None else [saved.text]
+    require_short(sum(len(part.encode("utf-8", "ignore")) for part in told or ()), saved.name)
+    rows, unread = (
+        listed_entries(saved.songs or ()) if saved.text is None else entries(saved.text, saved.name)
+    )
+    return _made(build, rows, unread, saved.name, saved.places)
+
+
+def require_short(size: int, name: str) -> None:
+    """Refuse what is longer than anybody's library.
+
+    Args:
+        size: in bytes.
+        name: what the message calls it.
+
+    Raises:
+        TooMuch: it is.
+    """
+    if size > MOST_BYTES:
+        raise TooMuch(f"{name} has {size:,} bytes, more than {MOST_BYTES:,}. Give less.")
+
+
+def described(build: Published, song_ids: Sequence[str]) -> list[Song]:
+    """Return songs in the order of their ids; what the build does not have is left out."""
+    return [Song(**row) for row in build.rows("songs_of", song_ids=json.dumps([*song_ids]))]
+
+
+def written(songs: Sequence[Song | Played], form: str, title: str) -> str:
+    """Return songs as a file.
+
+    Args:
+        songs: in order.
+        form: one of ``WRITERS``.
+        title: of the playlist.
+
+    Raises:
+        InputError: the form is another.
+    """
+    if form not in WRITERS:
+        raise InputError(f"Expected one of {', '.join(WRITERS)} as format, got {form!r}.")
+    columns = {name: [getattr(song, name) for song in songs] for name in FILED}
+    schema = {name: contracts.SONGS[name].dtype for name in FILED}
+    return WRITERS[form](pl.DataFrame(columns, schema=schema), title)
+
+
+def _example(build: Published) -> list[Song]:
+    return described(build, [row["song_id"] for row in build.rows("mix_example")])
+
+
+def _made(
+    build: Published, rows: pl.DataFrame, unread: pl.DataFrame, name: str, places: int
+) -> Mixed:
+    given = rows.height + unread.height
+    if not given:
+        raise InputError(f"{name} holds no songs. Give ids, addresses or lines: artist - title.")
+    if given > MOST_SONGS:
+        raise TooMuch(f"{name} holds {given:,} songs, more than {MOST_SONGS:,}. Give fewer.")
+    saved, unmatched = _matched(build, rows, name)
+    known = build.once(catalogue)
+    made = model.mix(known.shelves, saved, places)
+    lost = [Unmatched(**row) for row in _both(unread, unmatched).iter_rows(named=True)]
+    tastes = _shares(known, saved, made.songs)
+    apart = sum(abs(taste.saved_share - taste.played_share) for taste in tastes) / 2
+    return Mixed(_played(build, known, made), tastes, lost, len(saved), apart)
+
+
+def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatrix, pl.DataFrame]:
+    """Return the numbers of the songs that are meant, ascending, and the entries of no song.
+
+    What is told by its id needs no keys of titles, which take longer than all the rest.
+    """
+    cleaned = signals.cleaned_entries(rows, name, name)
+    ids = build.once(catalogue).songs["song_id"]
+    told = cleaned.readings["track_id"].fill_null("")
+    known = ids[ids.search_sorted(told).clip(0, len(ids) - 1)] == told
+    found, rest = told.filter(known), cleaned.readings.filter(~known)
+    lost = rest.select("line", reason=pl.lit(ABSENT)).clear()
+    if rest.height:
+        named = matching.matched_among(rest, build.once(keyed))
+        found = pl.concat([found, named["song_id"].drop_nulls()])
+        lost = named.filter(pl.col("song_id").is_null()).select("line", reason=pl.lit(ABSENT))
+    given = lost.join(rows.select("line", "row"), on="line")
+    saved = ids.search_sorted(found.unique().sort())
+    return saved.cast(pl.Int64).to_numpy(), _both(given, cleaned.rejected)
+
+
+def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([one, other], how="vertical_relaxed").sort("line", maintain_order=True)
+
+
+def _played(build: Published, known: Catalogue, made: model.Mix) -> list[Played]:
+    ids, near = (known.songs["song_id"][numbers] for numbers in (made.songs, made.near))
+    named = {song.song_id: song for song in described(build, [*{*ids, *near}])}
+    shown = [f.name for f in fields(Played) if f.name != "near"]
+    return [
+        Played(
+            **{name: getattr(named[song_id], name) for name in shown},
+            near=Near(close, named[close].label),
+        )
+        for song_id, close in zip(ids, near, strict=True)
+    ]
+
+
+def _shares(known: Catalogue, saved: IndexMatrix, played: IndexMatrix) -> list[TasteShare]:
+    tastes = known.shelves.tastes
+    counts = (np.bincount(tastes[rows], minlength=len(known.tastes)) for rows in (saved, played))
+    rows = zip(
+        *known.tastes.select("taste_id", "label"), *(c.tolist() for c in counts), strict=True
+    )
+    shares = [
+        TasteShare(taste_id, label, ours, theirs, ours / len(saved), theirs / max(1, len(played)))
+        for taste_id, label, ours, theirs in rows
+        if ours + theirs
+    ]
+    return sorted(shares, key=lambda taste: (-taste.saved, taste.taste_id))

@@ -1,0 +1,184 @@
+"""What the HTTP interface can be asked: values of an address or JSON come in, checked ones go on.
+
+A field of a form that is left empty counts as not given. JSON may hold no other fields than these.
+"""
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from flows.answers import batch as request
+from flows.answers import search
+from flows.answers.playlists import require_short
+from warehouse.errors import InputError
+
+MOST_TOLD = 20  # breaches
+LONGEST = 500  # signs of a sentence that may hold what was sent
+
+
+def _given(value: object) -> object:
+    return None if value == "" else value
+
+
+Text = Annotated[str, Field(max_length=search.LONGEST)]
+Year = Annotated[int | None, Field(ge=0, le=9999), BeforeValidator(_given)]
+Number = Annotated[int | None, Field(ge=1, le=100), BeforeValidator(_given)]
+
+
+class Asked(BaseModel):
+    """A question."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Searched(Asked):
+    """A search."""
+
+    q: Text = Field("", description="Title, artist, both, or what it is about.")
+    limit: int = Field(search.SHOWN, ge=1, le=search.MOST_SHOWN, description="Songs wanted.")
+    year_from: Year = Field(None, description="The first year.")
+    year_to: Year = Field(None, description="The last year.")
+    genre: Annotated[str | None, Field(max_length=200), BeforeValidator(_given)] = Field(
+        None, description="Of the song or its artist."
+    )
+    explicit: Annotated[bool | None, BeforeValidator(_given)] = Field(
+        None, description="Marked as explicit, or not."
+    )
+
+    def filters(self) -> search.Filters:
+        """Return what songs must be to be found."""
+        return search.Filters(self.year_from, self.year_to, self.genre, self.explicit)
+
+
+class Suggested(Asked):
+    """The beginning of a search."""
+
+    q: Text = Field("", description="What has been typed so far.")
+    limit: int = Field(search.SUGGESTED, ge=1, le=search.SUGGESTED, description="Songs wanted.")
+
+
+class SearchedJson(Searched):
+    """A search in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SuggestedJson(Suggested):
+    """The beginning of a search in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SimilarSongs(Asked):
+    """A song of the catalogue, to find others like it."""
+
+    song: str = Field(min_length=1, max_length=1000, description="A song_id, or a title.")
+    k: Number = Field(None, description="Songs wanted; all that the build holds.")
+    profile: bool = Field(False, description="Add the means of the audio features.")
+
+
+class Similar(Asked):
+    """A song of the catalogue or a new one by its features, to find others like it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    song: str | None = Field(None, min_length=1, max_length=1000)
+    features: dict[str, Any] | None = Field(
+        None,
+        description="Audio features in the units of the table songs; title, artist and genres.",
+        examples=[{"energy": 0.8, "tempo": 120, "genres": ["rock"]}],
+    )
+    k: Number = None
+    profile: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "Similar":
+        if (self.song is None) == (self.features is None):
+            raise ValueError("expected either song or features")
+        return self
+
+
+class Question(Asked):
+    """A search and a playlist."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    search: Text = ""
+    playlist: list[Annotated[str, Field(max_length=200)]] = []
+    recommender_neighbors: int = Field(request.ASKED, ge=0, le=request.MOST_ASKED)
+    search_neighbors: int = Field(20, ge=0, le=request.MOST_ASKED)
+
+    def request(self) -> request.Request:
+        """Return it as it is answered."""
+        return request.Request(
+            self.search, self.playlist, self.recommender_neighbors, self.search_neighbors
+        )
+
+
+def questions(text: str) -> list[request.Request]:
+    """Return the questions of a JSON array.
+
+    Raises:
+        TooMuch: the text is longer than anybody's questions.
+        InputError: it is not such an array; says all that is wrong.
+    """
+    require_short(len(text.encode("utf-8", "ignore")), "The request")
+    try:
+        return [one.request() for one in TypeAdapter(list[Question]).validate_json(text)]
+    except ValidationError as error:
+        raise InputError(f"Expected an array of requests: {in_words(error.errors())}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """What is wrong with one value.
+
+    Args:
+        place: where it stands: ``body``, ``query`` or ``path``, and the names that lead to it.
+        expected: what should have come.
+        got: the beginning of what came.
+    """
+
+    place: str
+    expected: str
+    got: str
+
+
+def breach(found: Mapping[str, Any]) -> Breach:
+    """Return what pydantic found wrong with one value."""
+    place = ".".join(cut(str(part), 80) for part in found["loc"])
+    if found["type"] == "missing":
+        return Breach(place, "a value", "none")
+    if found["type"] == "extra_forbidden":
+        return Breach(place, "nothing of this name", reprlib.repr(found["input"]))
+    if found["loc"] == ("body",) and isinstance(found["input"], bytes):
+        return Breach(place, "JSON, sent as application/json", reprlib.repr(found["input"]))
+    message = str(found["msg"])
+    for start in ("Input should be ", "Value error, expected ", "String should have "):
+        message = message.removeprefix(start)
+    return Breach(place, cut(message[:1].lower() + message[1:]), reprlib.repr(found["input"]))
+
+
+def in_words(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return all that pydantic found wrong, in one sentence."""
+    told = [breach(one) for one in found[:MOST_TOLD]]
+    more = f"; and {len(found) - MOST_TOLD:,} more" if len(found) > MOST_TOLD else ""
+    words = (f"{one.place}: expected {one.expected}, got {one.got}" for one in told)
+    return "; ".join(words) + more
+
+
+def cut(text: str, most: int = LONGEST) -> str:
+    """Return text that can be written, its beginning where it is long."""
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    return plain if len(plain) <= most else f"{plain[:most]}..."

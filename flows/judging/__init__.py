@@ -1,0 +1,1 @@
+"""Builds and recipes held against playlists: builds come in, measures go out."""

@@ -1,0 +1,1 @@
+"""The night: settings come in, a published build goes out."""

@@ -1,0 +1,171 @@
+"""What a build is to be made from: settings come in, a plan with recognised sources goes out."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from flows.settings import Settings
+from warehouse import release
+from warehouse.demo import files as demo
+from warehouse.errors import SegueError
+from warehouse.files import sources
+from warehouse.files.sources import Kind, Source
+from warehouse.identity import build_id
+from warehouse.manifest import Manifest, read_manifest
+
+Stamp = tuple[int, int, int] | None
+# What a full disk or a lost mount looks like from Python, DuckDB and SQLite.
+IO_ERRORS = (OSError, duckdb.OperationalError, duckdb.FatalException, sqlite3.OperationalError)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build is to be made from and where.
+
+    Args:
+        settings: as the run was asked for.
+        sources: the recognised files in the order given, tracks before signals.
+        build_id: hash of sources, code and settings.
+        stamps: of each source, before it was hashed.
+        folder: the build's folder; none until it is made.
+    """
+
+    settings: Settings
+    sources: tuple[Source, ...]
+    build_id: str
+    stamps: tuple[Stamp, ...]
+    folder: Path | None = None
+
+    @property
+    def home(self) -> release.Home:
+        """Where warehouse and builds live."""
+        return release.Home(self.settings.home)
+
+    @property
+    def build(self) -> Path:
+        """The build's folder, once it is made."""
+        if self.folder is None:
+            raise ValueError("the build has no folder yet: call begin")
+        return self.folder
+
+    @property
+    def tracks(self) -> list[Source]:
+        """The files of the catalogue."""
+        return [source for source in self.sources if source.kind == "tracks"]
+
+    @property
+    def signals(self) -> list[Source]:
+        """The files of all else that is known of songs and artists."""
+        return [source for source in self.sources if source.kind != "tracks"]
+
+    @property
+    def source_hashes(self) -> dict[str, str]:
+        """File name to SHA-256, in the order given."""
+        return {source.name: source.sha256 for source in self.sources}
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The settings that shape the rows."""
+        return _parameters(self.settings)
+
+
+def _parameters(settings: Settings) -> dict[str, Any]:
+    names = {"neighbours", "max_rejected_share", "max_variance_share", "row_count_tolerance"}
+    names |= {"held_out_share", "hub_cap", "evaluation_tolerance"}
+    return settings.model_dump(mode="json", include=names)
+
+
+def planned(settings: Settings) -> Plan:
+    """Recognise the files, or write the demo catalogue, and name the build.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
+    tracks, signals = _files(settings)
+    stamps = tuple(stamp(path) for paths in (tracks, *signals.values()) for path in paths)
+    found = sources.opened(tracks, signals)
+    hashes = {f"{source.kind} {source.name}": source.sha256 for source in found}
+    parameters = _parameters(settings)
+    return Plan(settings, tuple(found), build_id(hashes, parameters), stamps)
+
+
+def _files(settings: Settings) -> tuple[Sequence[Path], dict[Kind, Sequence[Path]]]:
+    """Return the tracks and the signals; the demo's own signals go with its songs alone."""
+    given: dict[Kind, Sequence[Path]] = {
+        "genres": settings.genres,
+        "playlists": settings.playlists,
+        "ratings": settings.ratings,
+    }
+    if settings.tracks:
+        return settings.tracks, given
+    made = _demo(settings.home)
+    return made.tracks, {kind: files or getattr(made, kind) for kind, files in given.items()}
+
+
+def stamp(path: Path) -> Stamp:
+    """Return what changes when a file is written or replaced; nothing where there is none."""
+    if not path.is_file():
+        return None
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _demo(home: Path) -> demo.Demo:
+    """Write the demo beside its place and move it there, as another run may read it."""
+    folder = home / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".pending-") as pending:
+        made = demo.write_demo(Path(pending))
+        kinds = {field.name: getattr(made, field.name) for field in fields(made)}
+        moved = {
+            kind: [path.replace(folder / path.name) for path in paths]
+            for kind, paths in kinds.items()
+        }
+        return demo.Demo(**moved)
+
+
+def up_to_date(plan: Plan) -> Manifest | None:
+    """Return the manifest of the build that is served if it is the one that is planned."""
+    served = last_build(plan.home)
+    if served is None:
+        return None
+    manifest = read_manifest(served)
+    return manifest if manifest.build_id == plan.build_id else None
+
+
+def last_build(home: release.Home) -> Path | None:
+    """Return the folder of the build that is served, or none before the first."""
+    return home.current.resolve() if home.current.exists() else None
+
+
+@contextmanager
+def held(home: release.Home) -> Iterator[None]:
+    """Hold the home's lock; where a disk fails, clear what was half made and say so.
+
+    Raises:
+        Busy: another run holds the lock.
+        SegueError: reading or writing failed; says why.
+    """
+    with release.held(home):
+        try:
+            yield
+        except IO_ERRORS as error:
+            with suppress(OSError):
+                release.heal(home)
+            raise SegueError(
+                f"Could not read or write: {error}\nNothing was published; what was published "
+                f"before is untouched. Is the disk of {home.root} full, or taken away?"
+            ) from error
+
+
+def begin(plan: Plan) -> Plan:
+    """Clear what an interrupted run left and make the build's folder; the lock is held."""
+    release.heal(plan.home)
+    return replace(plan, folder=release.new_build(plan.home, datetime.now(UTC), plan.build_id))

@@ -1,0 +1,293 @@
+"""The HTTP interface: a published build comes in, an application that answers in JSON goes out.
+
+Addresses, parameters and answers are described by its own OpenAPI file. Errors are problem
+details (RFC 9457).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Annotated, Any, Literal, cast
+
+from fastapi import APIRouter, FastAPI, Path, Query, Response
+
+from flows.answers import about as made
+from flows.answers import batch as request
+from flows.answers import catalogue, explore, groups, profile, search, similar, songs
+from flows.answers import compare as pairs
+from flows.answers import info as about
+from flows.answers import playlists as mix
+from flows.answers import ratings as rate
+from flows.answers import tables as published
+from flows.answers.questions import (
+    Question,
+    Searched,
+    SearchedJson,
+    Similar,
+    SimilarSongs,
+    Suggested,
+    SuggestedJson,
+)
+from flows.site import problems
+from warehouse.files.playlists import MEDIA_TYPES
+from warehouse.published import Published
+
+PREFIX = "/api/v1"
+Form = Literal["csv", "m3u8", "xspf", "jspf", "uris", "json"]
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type: {} for media_type, _ in MEDIA_TYPES.values()}}
+}
+SongName = Annotated[
+    str, Query(max_length=300, description="A song_id, or a title, an artist or both.")
+]
+GroupName = Annotated[str, Path(max_length=500)]
+SongId = Annotated[str, Path(max_length=200, description="The catalogue's own id.")]
+
+
+def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI:
+    """Return the interface to one build; every path begins with ``PREFIX``.
+
+    Args:
+        build: what is answered from.
+        switches: what is switched on where it is served, to be told.
+    """
+    api = FastAPI(
+        title="Segue",
+        version=version("segue"),
+        summary="Songs, what is like them, and why.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problems.tell(api)
+    for router in (
+        _about_the_build(build, switches or {}),
+        _about_search(build),
+        _about_likeness(build),
+        _about_pairs(build),
+        _about_songs(build),
+        _about_groups(build),
+        _about_the_whole(build),
+        _about_mixes(build),
+        _about_ratings(build),
+    ):
+        api.include_router(router, prefix=PREFIX)
+    return api
+
+
+def described() -> str:
+    """Return the OpenAPI file of the interface, which is the same for every build."""
+    nowhere = cast(Published, None)  # asked only by an answer
+    return json.dumps(app(nowhere).openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRouter:
+    router = APIRouter(tags=["build"])
+
+    @router.get("/catalogue")
+    def whole() -> catalogue.Catalogue:
+        """Return what the build holds, at a glance."""
+        return catalogue.catalogue(build)
+
+    @router.get("/about")
+    def how_made() -> made.About:
+        """Return what the build was made from, how it was checked and how good it is."""
+        return made.about(build)
+
+    @router.get("/tables")
+    def tables() -> published.Tables:
+        """Return every published table with its columns, and examples of joins."""
+        return published.tables(build)
+
+    @router.get("/health")
+    def health() -> about.Health:
+        """Return whether the build answers, and its id."""
+        return about.health(build)
+
+    @router.get("/info")
+    def info() -> about.Info:
+        """Return what the build is, how old it is and what is switched on."""
+        return about.info(build, switches)
+
+    return router
+
+
+def _about_search(build: Published) -> APIRouter:
+    router = APIRouter(tags=["search"])
+
+    @router.get("/search")
+    def searched(asked: Annotated[Searched, Query()]) -> search.Results:
+        """Return the songs that a text may mean by title, artist, both, or what it is about."""
+        return search.search(build, asked.q, asked.limit, asked.filters())
+
+    @router.post("/search")
+    def searched_as_json(asked: SearchedJson) -> search.Results:
+        """Return the same for a question in JSON."""
+        return searched(asked)
+
+    @router.get("/suggest")
+    def suggested(asked: Annotated[Suggested, Query()]) -> search.Suggestions:
+        """Return the songs that a text may become while it is being typed."""
+        return search.suggest(build, asked.q, asked.limit)
+
+    @router.post("/suggest")
+    def suggested_as_json(asked: SuggestedJson) -> search.Suggestions:
+        """Return the same for a question in JSON."""
+        return suggested(asked)
+
+    return router
+
+
+def _about_likeness(build: Published) -> APIRouter:
+    router = APIRouter(tags=["likeness"])
+
+    @router.get("/similar")
+    def similar_to(asked: Annotated[SimilarSongs, Query()]) -> similar.Similar:
+        """Return what is recommended for a song, by its id or a title that only it has."""
+        return similar.similar(build, asked.song, asked.k, asked.profile)
+
+    @router.post("/similar")
+    def similar_to_json(asked: Similar) -> similar.Similar:
+        """Return the songs like one of the catalogue, or like a new one of given features."""
+        if asked.song is not None:
+            return similar.similar(build, asked.song, asked.k, asked.profile)
+        return similar.like_features(build, asked.features or {}, asked.k or 5, asked.profile)
+
+    @router.post("/request")
+    def requested(asked: list[Question]) -> list[request.Answer]:
+        """Return for each question the songs found and the songs nearest to its playlist."""
+        return request.answers(build, [one.request() for one in asked])
+
+    return router
+
+
+def _about_pairs(build: Published) -> APIRouter:
+    router = APIRouter(tags=["likeness"])
+
+    @router.get("/compare")
+    def compared(a: SongName = "", b: SongName = "") -> pairs.Answer:
+        """Return two songs side by side, what they share, and a way of songs between them."""
+        return pairs.compare(build, a, b)
+
+    return router
+
+
+def _about_songs(build: Published) -> APIRouter:
+    router = APIRouter(tags=["songs"])
+
+    @router.get("/songs/{song_id:path}/profile")
+    def feature_profile(song_id: SongId) -> profile.Profile:
+        """Return a song's audio features beside the means of its list and of the catalogue."""
+        return profile.profile(build, song_id)
+
+    @router.get("/songs/{song_id:path}")
+    def song(song_id: SongId) -> songs.Song:
+        """Return a song, what is recommended for it, and what leads to it."""
+        return songs.song(build, song_id)
+
+    return router
+
+
+def _about_groups(build: Published) -> APIRouter:
+    router = APIRouter(tags=["artists, genres, tastes"])
+
+    @router.get("/artists/{name:path}")
+    def artist(name: GroupName) -> groups.Artist:
+        """Return an artist: best known songs, genres, sound, and artists to go on to."""
+        return groups.artist(build, name)
+
+    @router.get("/genres")
+    def genres(q: Annotated[str, Query(max_length=100)] = "") -> groups.Genres:
+        """Return the genres of most songs, or of those whose name holds ``q``."""
+        return groups.genres(build, q)
+
+    @router.get("/genres/{name:path}")
+    def genre(name: GroupName) -> groups.Genre:
+        """Return a genre: best known songs, sound, and genres to go on to."""
+        return groups.genre(build, name)
+
+    @router.get("/tastes")
+    def tastes() -> groups.Tastes:
+        """Return every taste with its best known songs."""
+        return groups.tastes(build)
+
+    @router.get("/tastes/{taste_id:path}")
+    def taste(taste_id: GroupName) -> groups.Taste:
+        """Return a taste: best known songs, sound, and tastes to go on to."""
+        return groups.taste(build, taste_id)
+
+    return router
+
+
+def _about_the_whole(build: Published) -> APIRouter:
+    router = APIRouter(tags=["the whole"])
+
+    @router.get("/explore")
+    def charts() -> explore.Explore:
+        """Return the charts of the build with the rows that they show."""
+        return explore.explore(build)
+
+    @router.get("/map")
+    def song_map() -> explore.Map:
+        """Return where the best known songs lie on the map of the catalogue."""
+        return explore.song_map(build)
+
+    return router
+
+
+def _about_mixes(build: Published) -> APIRouter:
+    router = APIRouter(tags=["mix"])
+
+    @router.get("/mix")
+    def offer() -> mix.Offer:
+        """Return what can be mixed, with an example."""
+        return mix.offer(build)
+
+    @router.post("/mix", response_model=mix.Mixed, responses=FILES)
+    def mixed(saved: mix.Saved, format: Form | None = None) -> mix.Mixed | Response:
+        """Return a playlist for somebody who saved these songs, or a file with it."""
+        made = mix.mixed(build, saved)
+        if format is None:
+            return made
+        if format == "json":
+            return _file(json.dumps(asdict(made), ensure_ascii=False), format)
+        return _file(mix.written(made.songs, format, f"Mix of {saved.name}"), format)
+
+    @router.post("/playlist", response_model=None, responses=FILES)
+    def playlist(listed: mix.Listed, format: Form = "m3u8") -> Response:
+        """Return a file with these songs, in their order."""
+        songs = mix.described(build, listed.songs)
+        return _file(mix.written(songs, format, listed.name), format)
+
+    return router
+
+
+def _about_ratings(build: Published) -> APIRouter:
+    router = APIRouter(tags=["rate"])
+
+    @router.get("/ask")
+    def first() -> list[rate.Asked]:
+        """Return the songs that are asked first."""
+        return rate.ask(build)
+
+    @router.post("/ask")
+    def further(told: rate.Question) -> list[rate.Asked]:
+        """Return the songs to ask next, or those to ask again; nothing of it is kept."""
+        if told.again:
+            return rate.again(build, told.again)
+        return rate.ask(build, told.rated, told.passed, told.n)
+
+    @router.post("/rate")
+    def recommended(given: rate.Ratings) -> rate.Answer:
+        """Return what a visitor would rate highest, and which rating led to each."""
+        return rate.answered(build, given)
+
+    return router
+
+
+def _file(text: str, form: str) -> Response:
+    media_type, ending = MEDIA_TYPES[form]
+    told = {"Content-Disposition": f'attachment; filename="segue-mix.{ending}"'}
+    return Response(text, headers=told, media_type=media_type)

@@ -1,0 +1,130 @@
+"""Open a published build as a web site: a build's folder comes in, a running Datasette goes out."""
+
+import json
+import sqlite3
+from contextlib import closing, suppress
+from functools import cache
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import uvicorn
+from datasette.app import Datasette
+
+from flows.answers import catalogue, compare, explore, search
+from flows.answers import playlists as mix
+from flows.answers import ratings as rate
+from flows.site import api
+from warehouse.contracts import RECOMMENDATIONS, RECOMMENDED_SONGS
+from warehouse.ddl import quoted
+from warehouse.errors import SegueError
+from warehouse.published import Published
+from warehouse.site.describe import DATABASE
+
+CONFIGURATION = Path(__file__).parents[2] / "datasette"
+
+
+def site(
+    build: Path,
+    *,
+    allow_sql: bool = False,
+    allow_download: bool = False,
+    suggest_facets: bool = False,
+) -> Datasette:
+    """Return the site of one build, opened by its resolved path and never to be written.
+
+    Args:
+        build: the build's folder, or a link to it; a link that moves later changes nothing here.
+        allow_sql: let anyone ask in SQL; a query is stopped after ``sql_time_limit_ms``.
+        allow_download: let anyone fetch the whole file.
+        suggest_facets: let Datasette look for columns worth counting, which makes pages slow.
+
+    Raises:
+        NothingPublished: the folder holds no ``segue.db``.
+    """
+    published = Published(build)
+    file = published.file
+    settings = json.loads((CONFIGURATION / "settings.json").read_text(encoding="utf-8"))
+    switches = {
+        "default_allow_sql": allow_sql,
+        "allow_download": allow_download,
+        "suggest_facets": suggest_facets,
+    }
+    opened = Datasette(
+        immutables=[str(file)],
+        config_dir=CONFIGURATION,
+        settings={**settings, **switches},
+        inspect_data={DATABASE: inspected(file)},
+    )
+    tell_rows_of_view(opened)
+    # Datasette copies the metadata of all tables whenever it asks whether one may be seen.
+    opened._table_permission_allows = cache(opened._table_permission_allows)
+    opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
+    opened.published = published
+    return opened
+
+
+def serve(build: Path, host: str = "127.0.0.1", port: int = 8001, **switches: bool) -> None:
+    """Answer requests until the process is told to stop; ``switches`` are those of ``site``."""
+    opened = site(build, **switches)
+    Thread(target=warm, args=[opened.published], daemon=True).start()
+    uvicorn.run(
+        opened.app(),
+        host=host,
+        port=port,
+        loop="auto",  # uvloop, where there is one
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
+
+
+def warm(build: Published) -> None:
+    """Read what answers need, so that no first visitor waits for it: seconds of a large build.
+
+    What a build does not have, such as ratings, is left out.
+    """
+    starts = catalogue.catalogue(build).starts
+    pair = [start.song_id for start in (*starts[:1], *starts[-1:])]
+    for asked in (
+        lambda: search.search(build, "a", filters=search.Filters(explicit=False)),
+        lambda: explore.song_map(build),
+        lambda: mix.mixed(build, mix.Saved(songs=pair)),
+        lambda: rate.ask(build),
+        lambda: compare.compare(build, *pair),
+    ):
+        with suppress(SegueError):
+            asked()
+
+
+def inspected(file: Path) -> dict[str, Any]:
+    """Return what Datasette would otherwise measure itself: the rows of each table.
+
+    Without it every page of a table counts its rows again. The hash, for which Datasette would
+    read the whole file, is the name of the build.
+    """
+    with closing(sqlite3.connect(f"file:{file}?immutable=1", uri=True)) as database:
+        names = database.execute("select name from sqlite_master where type = 'table'").fetchall()
+        counts = {
+            name: database.execute(f"select count(*) from {quoted(name)}").fetchone()[0]
+            for (name,) in names
+        }
+    return {
+        "hash": file.parent.name,
+        "size": file.stat().st_size,
+        "file": str(file),
+        "tables": {name: {"count": count} for name, count in counts.items()},
+    }
+
+
+def tell_rows_of_view(opened: Datasette) -> None:
+    """Let Datasette know the rows of ``recommended_songs``: one for each recommendation.
+
+    Counting them takes two joins for each, 2 s at 1.6 million, on every page of the view. Datasette
+    takes a list of tables from the same counts, and fails on a view there, so it must have made
+    that list before the view is added.
+    """
+    counts = opened.get_database(DATABASE).cached_table_counts
+    tables = opened.inspect_data[DATABASE]["tables"]
+    tables[RECOMMENDED_SONGS.name] = {"count": counts[RECOMMENDATIONS.name]}

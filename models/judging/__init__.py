@@ -1,0 +1,1 @@
+"""How good lists are: lists and held-out playlists come in, measures go out."""

@@ -1,0 +1,1 @@
+"""The nearest songs: vectors come in, rows and distances go out."""

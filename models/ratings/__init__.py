@@ -1,0 +1,1 @@
+"""Who would rate what, and how: ratings come in, predictions go out."""

@@ -1,0 +1,167 @@
+"""Ask visitors about songs and recommend others: ratings come in, songs of a shelf go out.
+
+A visitor is known by what they have rated so far and by nothing else; nothing is kept.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.ranking import allowed
+from models.ratings.factorisation import HIGHEST, LOWEST, Factors, FloatMatrix, IndexMatrix
+from models.ratings.prediction import ASKED_AMONG, contributions, folded_in, worth_asking
+
+DEPTH = 200  # songs that are ordered for one list, about
+EVERY = 16  # of a sample of the songs, which tells where the highest begin
+DEEPER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The songs that can be asked about and recommended; get it from ``shelved``.
+
+    Args:
+        factors: of all songs.
+        families: shape ``(n_songs,)``, a number for each song's family.
+        artists: shape ``(n_songs,)``, a number for each song's primary artist.
+        tastes: shape ``(n_songs,)``, a number for each song's taste.
+        known: shape ``(n_songs,)``, how many know a song; 0 for all but one of a family.
+        best_known: shape ``(n_songs,)``, the songs, those most known first.
+    """
+
+    factors: Factors
+    families: IndexMatrix
+    artists: IndexMatrix
+    tastes: IndexMatrix
+    known: FloatMatrix
+    best_known: IndexMatrix
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """What is recommended to one person, best first.
+
+    Args:
+        songs: shape ``(n,)``.
+        ratings: shape ``(n,)``, what they would rate it, 1 to 5.
+        because: shape ``(n,)``, the place among their ratings of the one that says most for it,
+            of those above what most would give if one of them says anything for it; -1 where
+            none does, and it is recommended because people like it.
+    """
+
+    songs: IndexMatrix
+    ratings: FloatMatrix
+    because: IndexMatrix
+
+
+def shelved(
+    factors: Factors, families: IndexMatrix, artists: IndexMatrix, tastes: IndexMatrix
+) -> Shelf:
+    """Return the shelf of these songs, once for all visitors; who has rated a song knows it."""
+    first = np.lexsort((np.arange(len(families)), -factors.ratings))
+    _, places = np.unique(families[first], return_index=True)
+    known = np.zeros(len(families))
+    known[first[places]] = factors.ratings[first[places]]
+    return Shelf(factors, families, artists, tastes, known, np.argsort(-known, kind="stable"))
+
+
+def part(factors: Factors, songs: IndexMatrix) -> Factors:
+    """Return the factors of some songs, in the order given."""
+    return replace(
+        factors,
+        bias=factors.bias[songs],
+        vectors=factors.vectors[songs],
+        noise=factors.noise[songs],
+        ratings=factors.ratings[songs],
+    )
+
+
+def asked(shelf: Shelf, rated: IndexMatrix, passed: IndexMatrix, k: int = 5) -> IndexMatrix:
+    """Choose the songs to ask about next: well known, of several tastes, and telling.
+
+    Args:
+        shelf: of the build.
+        rated: songs that the visitor has rated.
+        passed: songs that were asked and not rated; neither they nor their versions come again.
+        k: songs to ask.
+
+    Returns:
+        Shape ``(k,)``, or fewer where fewer are left; as ``worth_asking`` chooses among all songs.
+    """
+    done = np.concatenate([rated, passed])
+    pool = shelf.best_known[: ASKED_AMONG + len(done)]
+    rows = np.union1d(pool, rated)
+    fresh = ~np.isin(shelf.families[rows], shelf.families[done])
+    answered = np.searchsorted(rows, rated)
+    few = part(shelf.factors, rows)
+    chosen = worth_asking(few, shelf.known[rows] * fresh, shelf.tastes[rows], answered, k)
+    return np.asarray(rows[chosen])
+
+
+def recommended(shelf: Shelf, songs: IndexMatrix, ratings: FloatMatrix, k: int = 3) -> Picks:
+    """Fold a visitor in and choose the songs that they would rate highest.
+
+    Args:
+        shelf: of the build.
+        songs: shape ``(n_ratings,)``, what the visitor rated.
+        ratings: shape ``(n_ratings,)``, 1 to 5, NaN for "don't know it".
+        k: songs to recommend.
+
+    Raises:
+        ValueError: a song is not on the shelf, or a rating is not from 1 to 5.
+    """
+    return picked(shelf, folded_in(shelf.factors, songs, ratings), songs, ratings, k)
+
+
+def picked(
+    shelf: Shelf, person: FloatMatrix, songs: IndexMatrix, ratings: FloatMatrix, k: int
+) -> Picks:
+    """Choose the songs that a person would rate highest, and say which rating led to each.
+
+    Args:
+        shelf: of the build.
+        person: shape ``(1 + n_factors,)``, their vector.
+        songs: shape ``(n_ratings,)``, what they rated.
+        ratings: shape ``(n_ratings,)``.
+        k: songs to choose.
+    """
+    listed, scores = highest(shelf, person, songs[~np.isnan(ratings)], k)
+    moved = contributions(shelf.factors, songs, ratings, listed)
+    liked = ratings > shelf.factors.mean + shelf.factors.bias[songs]
+    because = _most(np.where(liked, moved, 0))
+    because = np.where(because >= 0, because, _most(moved))
+    return Picks(listed, np.clip(scores, LOWEST, HIGHEST), because)
+
+
+def _most(moved: FloatMatrix) -> IndexMatrix:
+    """Return the place of the highest value above 0 of each row, -1 where there is none."""
+    with_none = np.column_stack([np.zeros(len(moved)), moved])
+    return np.asarray(with_none.argmax(axis=1) - 1)
+
+
+def highest(
+    shelf: Shelf, person: FloatMatrix, rated: IndexMatrix, k: int
+) -> tuple[IndexMatrix, FloatMatrix]:
+    """Return the ``k`` songs that a person would rate highest, of those not rated yet.
+
+    Never a song that was rated, nor another version of it, nor two versions of one song,
+    nor more than ``songs.ARTIST_CAP`` by one artist. Equal songs score equal to the last bit,
+    which a matrix product would not promise; ties go by number.
+
+    Returns:
+        Songs and scores, highest first; fewer where the rules leave fewer. Scores are predicted
+        ratings that may lie beyond 1 and 5.
+    """
+    factors = shelf.factors
+    products = np.einsum("nk,k->n", factors.vectors, person[1:])
+    scores = (factors.mean + person[0]) + (factors.bias + products)
+    sample, place = np.sort(scores[::EVERY]), 1 + (DEPTH + len(rated)) // EVERY
+    taken = set(shelf.families[rated].tolist())
+    while True:
+        limit = sample[-place] if place <= len(sample) else -np.inf
+        best = np.flatnonzero(scores >= limit)
+        best = best[np.argsort(-scores[best], kind="stable")]
+        listed = best[allowed(best, taken, shelf.families, shelf.artists, k)]
+        if len(listed) == k or len(best) == len(scores):
+            return listed, scores[listed]
+        place *= DEEPER

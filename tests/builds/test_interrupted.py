@@ -1,0 +1,252 @@
+"""Builds that are killed, starved or fed half a file: what was published stays, the next heals."""
+
+import gzip
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from flows.nightly import stages
+from flows.nightly.plan import begin, held, planned
+from flows.nightly.progress import Progress
+from flows.settings import settings
+from warehouse.errors import InputError, SegueError
+from warehouse.manifest import read_manifest
+from warehouse.release import Home, builds, published
+
+SEGUE = Path(sys.executable).with_name("segue")
+STAGES = (
+    *(
+        "read",
+        "gathered",
+        "merged",
+        "matched",
+        "encoded",
+        "searched",
+        "explained",
+        "mapped",
+        "summed",
+        "drawn",
+        "written",
+        "checked",
+        "twinned",
+    ),
+    "published",
+)
+
+# The real steps; the process ends at the first sign of progress in the stage that is named.
+DIES_IN_STAGE = """
+import os, signal, sys
+from contextlib import contextmanager
+from pathlib import Path
+from flows import stages
+from flows.plan import held, planned
+from flows.progress import Progress
+from flows.settings import settings
+
+class Doomed(Progress):
+    @contextmanager
+    def stage(self, name, total=None, unit="rows"):
+        with super().stage(name, total, unit) as advance:
+            def last_words(count=1):
+                advance(count)
+                if name == sys.argv[1]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            yield last_words
+
+home, (tracks, genres, playlists) = Path(sys.argv[2]), [(Path(arg),) for arg in sys.argv[3:]]
+files = {"tracks": tracks, "genres": genres, "playlists": playlists}
+plan = planned(settings(home=home, **files, neighbours=2, max_rejected_share=0.2))
+with held(plan.home):
+    stages.refresh(plan, Doomed())
+"""
+
+# The real command; the process ends just before it touches a name in a way, such as os.rename.
+DIES_BEFORE = """
+import os, signal, sys
+way, name = sys.argv[1].split()
+
+def last_words(event, args):
+    if event == way and any(str(arg).endswith("/" + name) for arg in args[:2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(last_words)
+from flows.cli import app
+files = zip(("--home", "--tracks", "--genres", "--playlists"), sys.argv[2:])
+app(["build", "--direct", "--neighbours", "2", *(word for option in files for word in option)])
+"""
+MOMENTS = (
+    "os.rename manifest.json",  # everything is written but the manifest
+    "os.rename warehouse.duckdb",  # the manifest is there, nothing has moved
+    "os.symlink .current.pending",
+    "os.rename current",  # between manifest and promotion, at the last moment
+    "os.remove manifest.json",  # promoted; an old build is being deleted
+)
+FILES = ("tracks.csv", "artists.csv", "playlists.csv")
+SERVED_ALREADY = ("published", "os.remove manifest.json")
+
+
+@pytest.fixture(scope="module")
+def served(build, golden, tmp_path_factory):
+    """Return a home that serves a build and keeps one before it."""
+    home = tmp_path_factory.mktemp("served") / "var"
+    build(home, golden / "tracks.csv", neighbours=1)
+    build(home, golden / "tracks.csv", neighbours=3)
+    return home
+
+
+@pytest.fixture(scope="module")
+def killed(served, golden, tmp_path_factory):
+    """Return, for each moment, a home in which a build was killed then."""
+
+    def kill(moment):
+        home = tmp_path_factory.mktemp("killed") / "var"
+        shutil.copytree(served, home, symlinks=True)
+        script = DIES_IN_STAGE if moment in STAGES else DIES_BEFORE
+        run = subprocess.run(
+            [sys.executable, "-c", script, moment, home, *(golden / name for name in FILES)],
+            env={
+                **{"PATH": "/usr/bin:/bin", "HOME": str(home.parent)},
+                **{"SEGUE_KEEP": "1", "SEGUE_MAX_REJECTED_SHARE": "0.2"},
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert run.returncode == -signal.SIGKILL, run.stderr
+        return home
+
+    moments = (*STAGES, *MOMENTS)
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(moments, pool.map(kill, moments), strict=True))
+
+
+@pytest.mark.parametrize("moment", [*STAGES, *MOMENTS])
+def test_kill_9_leaves_a_whole_build_served_and_the_next_run_heals(
+    moment, killed, served, build, golden, signals, snapshot, rows
+):
+    home = killed[moment]
+    old = published(Home(served))
+    now = published(Home(home))
+    if moment in SERVED_ALREADY:
+        assert read_manifest(now).parameters["neighbours"] == 2
+    else:
+        assert now.name == old.name
+        assert snapshot(now) == snapshot(old)
+    assert {path: facts["sha256"] for path, facts in read_manifest(now).files.items()}.items() <= (
+        snapshot(now).items()
+    )
+
+    healed = build(home, golden / "tracks.csv", neighbours=2, **signals)
+    assert rows(healed, "select sum(entries) from unmatched_tracks") == [(2,)]
+    assert rows(healed, "select count(*) from recommendations") == [(24,)]
+    assert read_manifest(healed).parameters["neighbours"] == 2
+    if moment not in SERVED_ALREADY:
+        assert healed.name > old.name
+    left = [path.name for path in home.iterdir()]
+    assert {name for name in left if "pending" in name} <= (
+        set() if moment not in SERVED_ALREADY else {".warehouse.pending.duckdb"}
+    )
+    whole = {manifest.name for manifest in builds(Home(home))}
+    if moment not in SERVED_ALREADY:
+        assert {path.name for path in (home / "builds").iterdir()} == whole
+
+
+def test_what_a_killed_run_would_have_made_is_what_the_next_run_makes(
+    killed, build, golden, signals, tmp_path
+):
+    healed = build(killed["explained"], golden / "tracks.csv", neighbours=2, **signals)
+    clean = build(tmp_path, golden / "tracks.csv", neighbours=2, **signals)
+    for table in ("recommendations", "songs", "sources", "artist_genres", "unmatched_tracks"):
+        name = f"parquet/{table}.parquet"
+        assert (healed / name).read_bytes() == (clean / name).read_bytes()
+    for name in ("encoder", "vectors"):
+        path = f"models/{name}.joblib"
+        assert (healed / path).read_bytes() == (clean / path).read_bytes()
+
+
+def starved(home, limit, *words):
+    """Build by the real command while no file may grow beyond some bytes, as on a full disk."""
+    return subprocess.run(
+        [SEGUE, "build", "--direct", "--home", home, *words],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home.parent)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "stage"),
+    [(200_000, "the demo catalogue"), (1_700_000, "gathered"), (4_500_000, "encoded")],
+)
+def test_a_full_disk_gives_one_message_and_changes_nothing_published(
+    demo, snapshot, tmp_path, limit, stage
+):
+    home = tmp_path / "var"
+    shutil.copytree(demo.parents[1], home, symlinks=True)
+    before = snapshot(home)
+    run = starved(home, limit, "--force")
+    assert run.returncode == 1
+    told = [line for line in run.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(told) == 1
+    assert told[0].startswith("Error: Could not read or write: ")
+    assert "Traceback" not in run.stderr
+    assert "nanobind" not in run.stderr
+    assert stage in run.stderr or limit == 200_000
+    assert snapshot(home) == before
+    assert run.stdout == ""
+
+
+def test_a_file_that_is_cut_short_while_being_read_stops_the_build(
+    build, golden, snapshot, tmp_path
+):
+    served = build(tmp_path / "var", golden / "tracks.csv", neighbours=3)
+    before = snapshot(served)
+    whole = gzip.compress((golden / "tracks.csv").read_bytes() * 400)
+    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut\.csv\.gz: .*(damaged|cannot be read)"):
+        build(tmp_path / "var", tmp_path / "cut.csv.gz", neighbours=3)
+    assert published(Home(tmp_path / "var")) == served
+    assert snapshot(served) == before
+
+
+@pytest.mark.parametrize("change", ["longer", "replaced", "gone"])
+def test_a_file_that_changes_after_it_was_hashed_stops_the_build(golden, tmp_path, change):
+    tracks = Path(shutil.copy(golden / "tracks.csv", tmp_path / "tracks.csv"))
+    plan = planned(settings(home=tmp_path / "var", tracks=[tracks], neighbours=3))
+    if change == "longer":
+        with tracks.open("a") as file:
+            file.write("\n")
+    elif change == "replaced":
+        shutil.copy(golden / "tracks.csv", tmp_path / "other.csv").replace(tracks)
+    else:
+        tracks.unlink()
+    with held(plan.home), pytest.raises(InputError, match=r"tracks\.csv: (changed|could)"):
+        stages.refresh(plan, Progress(bars=False))
+    assert not plan.home.current.exists()
+
+
+def test_a_failed_build_on_a_failing_disk_leaves_no_half_made_files(build, golden, tmp_path):
+    served = build(tmp_path, golden / "tracks.csv", neighbours=3)
+    plan = planned(settings(home=tmp_path, tracks=[golden / "tracks.csv"], neighbours=2))
+
+    def build_with_a_file_in_the_place_of_a_folder():
+        with held(plan.home):
+            begun = begin(plan)
+            (begun.build / "models").write_text("not a folder")
+            stages.ingest(begun, Progress(bars=False))
+            stages.recommend(begun, Progress(bars=False))
+
+    with pytest.raises(SegueError, match=r"models.*\n.*is untouched"):
+        build_with_a_file_in_the_place_of_a_folder()
+    assert [path.name for path in (tmp_path / "builds").iterdir()] == [served.name]
+    assert not plan.home.pending_warehouse.exists()

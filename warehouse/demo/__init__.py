@@ -1,0 +1,1 @@
+"""The demo catalogue: a seed comes in, files of invented songs go out."""

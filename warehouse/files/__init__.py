@@ -1,0 +1,1 @@
+"""What comes as files: paths come in, rows under our names go out."""
