@@ -45,8 +45,8 @@ import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
 from flows import stages
-from flows.plan import held, planned
-from flows.progress import Progress
+from flows.nightly.plan import held, planned
+from flows.nightly.progress import Progress
 from flows.settings import settings
 
 class Doomed(Progress):

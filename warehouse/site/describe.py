@@ -143,7 +143,7 @@ def data_dictionary() -> str:
         "# Data dictionary",
         "Every table and view of the published SQLite file, `segue.db`. The Parquet twins hold "
         "the same tables and columns. Columns may be added; none is renamed.",
-        "This page is generated from `warehouse/contracts.py` by `uv run segue docs`.",
+        "This page is generated from `warehouse/contracts` by `uv run segue docs`.",
         "\n".join(f"- [{item.name}](#{item.name}): {item.about}" for item in (*TABLES, *VIEWS)),
         *(_chapter(item) for item in (*TABLES, *VIEWS)),
         SONG_AS_JSON,
@@ -191,7 +191,7 @@ GENERATED: dict[str, Callable[[], str]] = {
 }
 
 _NOTICE = (
-    "# Generated from warehouse/contracts.py and warehouse/sql/queries by `uv run segue docs`.\n"
+    "# Generated from warehouse/contracts and warehouse/sql/queries by `uv run segue docs`.\n"
 )
 
 _FRICTIONLESS: dict[DType, str] = {
