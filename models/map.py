@@ -8,15 +8,11 @@ equal input gives an equal map.
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from models.neighbours.boxes import FloatMatrix, IndexMatrix
-from models.songs import SingleMatrix
-
-Flags = NDArray[np.bool_]
+from models.arrays import Flags, FloatMatrix, IndexMatrix, SingleMatrix
 
 LANDMARKS = 2_400
 PERPLEXITY = 30

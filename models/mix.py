@@ -9,12 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.neighbours.boxes import FloatMatrix, IndexMatrix
+from models.arrays import FloatMatrix, IndexMatrix, Points
 from models.songs import ARTIST_CAP
-
-Points = NDArray[np.floating]
 
 MOST_COMPARED = 128
 REACH = 10

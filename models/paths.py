@@ -10,12 +10,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import IndexMatrix, Points, SingleMatrix
+
 MOST_STEPS = 20
 UNSEEN = -1
 
-Indices = NDArray[np.int64]
 Numbers = NDArray[np.int32]
-Lengths = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,19 @@ class Links:
         lengths: shape ``(n_links,)``.
     """
 
-    starts: Indices
+    starts: IndexMatrix
     ends: Numbers
-    lengths: Lengths
+    lengths: SingleMatrix
 
     @classmethod
-    def of(
-        cls, number: int, sources: Indices, ends: Indices, lengths: NDArray[np.floating]
-    ) -> Self:
+    def of(cls, number: int, sources: IndexMatrix, ends: IndexMatrix, lengths: Points) -> Self:
         """Return the links of ``number`` songs; all three arrays have shape ``(n_links,)``."""
         order = np.argsort(sources, kind="stable")
         starts = np.zeros(number + 1, dtype=np.int64)
         np.cumsum(np.bincount(sources, minlength=number), out=starts[1:])
         return cls(starts, ends[order].astype(np.int32), lengths[order].astype(np.float32))
 
-    def from_songs(self, songs: Indices) -> tuple[Indices, Numbers, Lengths]:
+    def from_songs(self, songs: IndexMatrix) -> tuple[IndexMatrix, Numbers, SingleMatrix]:
         """Return source, end and length of every link of the songs."""
         counts = self.starts[songs + 1] - self.starts[songs]
         before = np.cumsum(counts) - counts
@@ -58,9 +56,7 @@ class Roads:
     back: Links
 
     @classmethod
-    def of(
-        cls, number: int, sources: Indices, ends: Indices, lengths: NDArray[np.floating]
-    ) -> Self:
+    def of(cls, number: int, sources: IndexMatrix, ends: IndexMatrix, lengths: Points) -> Self:
         """Return the roads between ``number`` songs; all three arrays have shape ``(n_links,)``."""
         return cls(
             Links.of(number, sources, ends, lengths), Links.of(number, ends, sources, lengths)

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from models.arrays import Flags, FloatMatrix, IndexMatrix, SingleMatrix
 from models.encoder.listening_blocks import Listening
-from models.neighbours.boxes import Advance, FloatMatrix, IndexMatrix, Neighbours, ignore
-from models.songs import ARTIST_CAP, SingleMatrix
+from models.neighbours.boxes import Boxes
+from models.neighbours.engine import Advance, Engine, ignore
+from models.songs import ARTIST_CAP
 
 PAGE = 5
 DEPTH = 100
@@ -105,7 +107,7 @@ def recommended(points: SingleMatrix, rules: Rules, k: int, advance: Advance = i
     shelf = _Shelf(rules, k)
     if songs < 2:
         return shelf.lists
-    search = Neighbours(points)
+    search = Boxes(points)
     chooser = np.argsort(-rules.listened, kind="stable")
     near, far = search.nearest_others(_depth(k, songs), chooser, advance)
     first = min(k, PAGE)
@@ -159,7 +161,7 @@ def _parts(length: int, most: int) -> Iterator[slice]:
 
 
 def _fill_deeper(
-    shelf: "_Shelf", search: Neighbours, chooser: IndexMatrix, stop: int, hub_cap: int
+    shelf: "_Shelf", search: Engine, chooser: IndexMatrix, stop: int, hub_cap: int
 ) -> None:
     """Fill what is left short from deeper candidates; beyond ``DEEPEST`` without the hub cap."""
     last = len(chooser) - 1
@@ -188,7 +190,7 @@ class _Shelf:
         self._listed = [0] * songs
         self.lists = Lists(np.full((songs, k), -1, dtype=np.int64), np.full((songs, k), np.inf))
 
-    def short(self, rows: IndexMatrix, stop: int) -> NDArray[np.bool_]:
+    def short(self, rows: IndexMatrix, stop: int) -> Flags:
         """Return which of the lists have less than ``stop`` songs."""
         return np.asarray(self.lists.songs[rows, stop - 1] < 0)
 
@@ -311,7 +313,7 @@ def allowed(
 
 
 def continued(
-    search: Neighbours, rules: Rules, rows: IndexMatrix, lists: IndexMatrix, depth: int
+    search: Engine, rules: Rules, rows: IndexMatrix, lists: IndexMatrix, depth: int
 ) -> IndexMatrix:
     """Go on with some lists in the order in which songs are wanted, to look deeper than readers do.
 

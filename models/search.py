@@ -10,9 +10,10 @@ from itertools import chain
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
+
+from models.arrays import SingleMatrix
 
 # Reciprocal rank fusion of Cormack, Clarke and Büttcher (SIGIR 2009), with their k. The first two
 # weights are so large that an exact match always comes before a prefix, and that before the rest.
@@ -24,8 +25,6 @@ ANY_ORDER = 0.98
 SOME_WORDS = 0.9
 FAINTEST = 0.5  # two typing errors in a word of four letters
 SURE = 0.85  # one typing error in a word of seven; then nobody asks for other words
-
-Scores = npt.NDArray[np.float32]
 
 
 class Candidate(Protocol):
@@ -140,7 +139,7 @@ def spellings(song: Candidate) -> list[str]:
     return [*titles, *artists, *boths]
 
 
-def likeness(query: str, songs: Sequence[Candidate]) -> Scores:
+def likeness(query: str, songs: Sequence[Candidate]) -> SingleMatrix:
     """Return how alike the query and each song are, from 0 to 1.
 
     What counts is the nearest of title, artist and both in either order, by typing errors (optimal
@@ -206,6 +205,6 @@ def _closed(text: str) -> str:
     return text.replace(" ", "")
 
 
-def _scores(query: str, texts: Sequence[str], scorer: Callable[..., float]) -> Scores:
-    scores: Scores = process.cdist([query], texts, scorer=scorer, dtype=np.float32)[0]
+def _scores(query: str, texts: Sequence[str], scorer: Callable[..., float]) -> SingleMatrix:
+    scores: SingleMatrix = process.cdist([query], texts, scorer=scorer, dtype=np.float32)[0]
     return scores

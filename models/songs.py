@@ -3,12 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from models.neighbours.boxes import FloatMatrix, IndexMatrix
-
-SingleMatrix = NDArray[np.float32]
+from models.arrays import FloatMatrix, IndexMatrix, SingleMatrix
 
 ARTIST_CAP = 2  # songs by one artist that a list may hold
 

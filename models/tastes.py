@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import pairwise_distances_argmin, silhouette_score
 from threadpoolctl import threadpool_limits
 
-from models.neighbours.boxes import IndexMatrix
-
-Points = NDArray[np.floating]
+from models.arrays import IndexMatrix, Points
 
 NUMBERS = (12, 16, 24, 32, 48, 64)
 SMALLEST = 50

@@ -10,8 +10,8 @@ import polars as pl
 
 from flows.answers.routes import MOST_STEPS, Named, Way, named, way
 from flows.answers.search import search
+from models.arrays import SingleMatrix
 from models.encoder import pipeline as encoder
-from models.songs import SingleMatrix
 from transforms import arrays as features
 from transforms import reasons
 from transforms.recommendations import BECAUSE, because

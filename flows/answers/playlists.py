@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from models import mix as model
-from models.neighbours.boxes import IndexMatrix
+from models.arrays import IndexMatrix
 from transforms import arrays as features
 from transforms import matching, signals
 from warehouse import contracts

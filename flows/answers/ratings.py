@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from models.arrays import IndexMatrix
 from models.ratings import visitors
-from models.ratings.factorisation import HIGHEST, LOWEST, Factors, IndexMatrix
+from models.ratings.factorisation import HIGHEST, LOWEST, Factors
 from transforms import matching, signals
 from warehouse import contracts
 from warehouse.errors import InputError

@@ -8,8 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models import ranking
+from models.arrays import IndexMatrix
 from models.neighbours.around import Around, around
-from models.neighbours.boxes import IndexMatrix
 from transforms import arrays as features
 from warehouse import contracts, export
 from warehouse.published import Published

@@ -14,11 +14,12 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from models import ranking
+from models.arrays import IndexMatrix, SingleMatrix
 from models.encoder.listening_blocks import Listening
 from models.judging import baselines, evaluation, exactness, exposure, queries
 from models.judging.evaluation import DEPTH, HEADLINE, Measure
-from models.neighbours.boxes import IndexMatrix, Neighbours
-from models.songs import SingleMatrix
+from models.neighbours.boxes import Boxes
+from models.neighbours.engine import Engine
 from transforms import evaluation as laid_out
 from warehouse import contracts, export
 from warehouse.gates import Check
@@ -90,9 +91,9 @@ class Judged:
         return queries.Entries(self.listening.playlists[known].astype(np.int64), first)
 
     @cached_property
-    def search(self) -> Neighbours:
+    def search(self) -> Engine:
         """The search among the vectors."""
-        return Neighbours(self.vectors)
+        return Boxes(self.vectors)
 
     @cached_property
     def sample(self) -> IndexMatrix:

@@ -11,10 +11,10 @@ import polars as pl
 
 from flows.judging import measures as evaluating
 from models import ranking
+from models.arrays import IndexMatrix
 from models.encoder.listening_blocks import Listening
 from models.judging import queries
 from models.judging.evaluation import CATALOGUE, HEADLINE, METRICS, Measure
-from models.neighbours.boxes import IndexMatrix
 from transforms import arrays as features
 from transforms import matching, signals
 from warehouse import contracts, export

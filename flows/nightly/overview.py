@@ -7,8 +7,8 @@ import polars as pl
 
 from flows.nightly.plan import Plan
 from flows.nightly.progress import Progress
+from models.arrays import SingleMatrix
 from models.map import places
-from models.songs import SingleMatrix
 from transforms import ratings, tastes
 from transforms import sums as groups
 from transforms.arrays import numbered

@@ -7,9 +7,10 @@ import polars as pl
 
 from flows.nightly.plan import Plan
 from flows.nightly.progress import Progress
+from models.arrays import FloatMatrix, IndexMatrix
 from models.judging.evaluation import CATALOGUE, Measure
 from models.ratings import visitors
-from models.ratings.factorisation import Factors, FloatMatrix, IndexMatrix, Recipe, fitted
+from models.ratings.factorisation import Factors, Recipe, fitted
 from models.ratings.prediction import errors_in_folds, with_fallback
 from transforms import arrays as features
 from transforms import evaluation

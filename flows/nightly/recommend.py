@@ -16,10 +16,11 @@ from flows.nightly.plan import Plan
 from flows.nightly.progress import Progress
 from flows.nightly.tastes import find_tastes
 from models import ranking
+from models.arrays import SingleMatrix
 from models.encoder import pipeline as encoder
 from models.encoder.listening_blocks import Listening
 from models.judging.queries import Entries
-from models.songs import SingleMatrix, Songs
+from models.songs import Songs
 from transforms import arrays as features
 from transforms import evaluation, reasons, recommendations
 from warehouse import contracts, store

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.nightly.plan import Plan, last_build
-from models.songs import SingleMatrix
+from models.arrays import SingleMatrix
 from models.tastes import tastes
 from transforms import tastes as named
 from warehouse import contracts, export, store

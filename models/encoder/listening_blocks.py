@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import Ridge
 from sklearn.utils.extmath import randomized_svd
 
-from models.neighbours.boxes import IndexMatrix
-from models.songs import SingleMatrix, Songs
+from models.arrays import IndexMatrix, SingleMatrix
+from models.songs import Songs
 
 LONGEST = 500
 SMOOTHING = 0.75
@@ -189,7 +188,7 @@ def _told(songs: Songs) -> SingleMatrix:
     return songs.columns if songs.columns.size else np.zeros((len(songs), 1), np.float32)
 
 
-def _means(columns: SingleMatrix, units: IndexMatrix, number: int) -> NDArray[np.float32]:
+def _means(columns: SingleMatrix, units: IndexMatrix, number: int) -> SingleMatrix:
     """Return the mean of the songs of each unit, shape ``(number, n_columns)``."""
     songs = np.arange(len(units))
     of = csr_array((np.ones(len(units), np.float32), (units, songs)), shape=(number, len(units)))

@@ -14,10 +14,10 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 
+from models.arrays import FloatMatrix, SingleMatrix
 from models.encoder.listening_blocks import CoListening, Listening
 from models.encoder.song_blocks import Era, Genres, Measured
-from models.neighbours.boxes import FloatMatrix
-from models.songs import SingleMatrix, Songs
+from models.songs import Songs
 
 BLOCKS = {
     "mood": Measured("mood"),

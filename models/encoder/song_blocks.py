@@ -20,8 +20,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.extmath import randomized_svd
 
-from models.neighbours.boxes import FloatMatrix
-from models.songs import SingleMatrix, Songs
+from models.arrays import FloatMatrix, SingleMatrix
+from models.songs import Songs
 from warehouse.contracts import COMPARED
 
 EVEN = ("danceability", "energy", "valence", "loudness")

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
+from models.arrays import FloatMatrix, IndexMatrix
 from models.judging.evaluation import DEPTH
 from models.judging.queries import SEED, Catalogue, Entries, Queries
-from models.neighbours.boxes import FloatMatrix, IndexMatrix, Neighbours
+from models.neighbours.boxes import Boxes
 
 BLOCK = 64
 
@@ -89,7 +90,7 @@ def zscored_audio(catalogue: Catalogue, queries: Queries, audio: FloatMatrix) ->
     points = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
     asked, which = np.unique(catalogue.families[queries.songs], return_inverse=True)
     depth = min(DEPTH, len(points) - 1)
-    near, _ = Neighbours(points).nearest_others(depth, asked)
+    near, _ = Boxes(points).nearest_others(depth, asked)
     lists = np.full((len(which), DEPTH), -1)
     lists[:, :depth] = catalogue.first_songs[near[which]]
     return lists

@@ -8,10 +8,9 @@ because finding the same artist is easy (Pampalk, Flexer and Widmer, ISMIR 2005)
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Flags, FloatMatrix, IndexMatrix
 from models.judging.queries import SEED, Catalogue, Queries
-from models.neighbours.boxes import FloatMatrix, IndexMatrix
 
 TOP = 5
 DEPTH = 100
@@ -163,14 +162,14 @@ def _means(scores: FloatMatrix, playlists: IndexMatrix, model: str, split: str) 
     ]
 
 
-def _first(keys: IndexMatrix) -> NDArray[np.bool_]:
+def _first(keys: IndexMatrix) -> Flags:
     """Return where a key stands for the first time; a key is of one row only, -1 excepted."""
     first = np.zeros(keys.size, dtype=bool)
     first[np.unique(keys, return_index=True)[1]] = True
     return first.reshape(keys.shape)
 
 
-def _gains(named: NDArray[np.bool_], relevant: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _gains(named: Flags, relevant: Flags) -> Flags:
     """Close up what is named and return which of the first ``DEPTH`` are relevant."""
     rank = np.cumsum(named, axis=1) - 1
     gains = np.zeros((len(named), DEPTH), dtype=bool)
@@ -179,7 +178,7 @@ def _gains(named: NDArray[np.bool_], relevant: NDArray[np.bool_]) -> NDArray[np.
     return gains
 
 
-def _ndcg(gains: NDArray[np.bool_], relevant: IndexMatrix) -> FloatMatrix:
+def _ndcg(gains: Flags, relevant: IndexMatrix) -> FloatMatrix:
     ideal = np.cumsum(DISCOUNT)[np.minimum(relevant, TOP) - 1]
     return np.asarray(gains[:, :TOP] @ DISCOUNT / ideal)
 

@@ -1,13 +1,12 @@
 """Hold a search to the definition: candidates come in, the share of right ones goes out."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Flags, FloatMatrix, IndexMatrix, SingleMatrix
 from models.judging.evaluation import Measure, sample_mean
 from models.judging.queries import SEED
-from models.neighbours.boxes import CHUNK_BYTES, FloatMatrix, IndexMatrix
-from models.songs import SingleMatrix
 
+CHUNK_BYTES = 2**26
 SAMPLED = 2000
 SLACK = 1e-9
 
@@ -43,7 +42,7 @@ def exactness(
     return [sample_mean("exactness", model, right.mean(axis=1))]
 
 
-def distinct(values: IndexMatrix) -> NDArray[np.bool_]:
+def distinct(values: IndexMatrix) -> Flags:
     """Return where a value stands for the first time in its row."""
     order = np.argsort(values, axis=1, kind="stable")
     ordered = np.take_along_axis(values, order, axis=1)

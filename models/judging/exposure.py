@@ -9,11 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.sparse import csr_array
 
+from models.arrays import FloatMatrix, IndexMatrix, SingleMatrix
 from models.judging.evaluation import CATALOGUE, DEPTH, TOP, Measure, sample_mean
 from models.judging.exactness import distinct, sampled_songs
 from models.judging.queries import SEED, Catalogue
-from models.neighbours.boxes import FloatMatrix, IndexMatrix
-from models.songs import SingleMatrix
 
 RANDOM_PAIRS = 200_000
 

@@ -7,10 +7,9 @@ family, and the family's first song stands for it.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from models.neighbours.boxes import IndexMatrix
+from models.arrays import Flags, IndexMatrix
 
 SHORTEST, LONGEST = 10, 200
 A_PLAYLIST = 5
@@ -63,7 +62,7 @@ class Catalogue:
         """Return one number for each pair of a row and a family."""
         return np.asarray(rows * np.int64(len(self.first_songs)) + families)
 
-    def share_artist(self, families: IndexMatrix, others: IndexMatrix) -> NDArray[np.bool_]:
+    def share_artist(self, families: IndexMatrix, others: IndexMatrix) -> Flags:
         """Return for each pair of families whether one artist is credited on both."""
         shared = self.credited[families].multiply(self.credited[others])
         return np.asarray(shared.sum(axis=1)).ravel() > 0
@@ -86,7 +85,7 @@ class Queries:
 
     songs: IndexMatrix
     playlists: IndexMatrix
-    warm: NDArray[np.bool_]
+    warm: Flags
     relevant: IndexMatrix
     by_same_artist: IndexMatrix
     learnt: bool

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.neighbours.boxes import FloatMatrix, IndexMatrix
-from models.songs import SingleMatrix
+from models.arrays import FloatMatrix, IndexMatrix, Points, SingleMatrix
 
 BLOCK = 8192  # songs that are compared at once
 SPARE = 32  # more than asked for, as single precision may put equals in any order
@@ -27,7 +25,7 @@ class Around:
     nearest: IndexMatrix
 
 
-def around(points: SingleMatrix, queries: NDArray[np.floating], depth: int) -> Around:
+def around(points: SingleMatrix, queries: Points, depth: int) -> Around:
     """Return the ``depth`` songs whose distance to the nearest query is least.
 
     Every song is compared with every query by matrix products in single precision; what they bring
@@ -56,7 +54,7 @@ def around(points: SingleMatrix, queries: NDArray[np.floating], depth: int) -> A
 
 
 def _measured(
-    points: SingleMatrix, songs: IndexMatrix, queries: NDArray[np.floating]
+    points: SingleMatrix, songs: IndexMatrix, queries: Points
 ) -> tuple[FloatMatrix, IndexMatrix]:
     """Return the distance of each song to its nearest query, in double, and which that is."""
     wanted = queries.astype(np.float64)

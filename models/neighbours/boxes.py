@@ -9,18 +9,17 @@ song for which rounding could have hidden a neighbour is searched again in doubl
 with the answer, not with the square of the songs.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-FloatMatrix = NDArray[np.float64]
-IndexMatrix = NDArray[np.int64]
-SingleMatrix = NDArray[np.float32]
+from models.arrays import Flags, FloatMatrix, IndexMatrix, SingleMatrix
+from models.neighbours.engine import Block, Engine, places, require_room
+
 Keys = NDArray[np.uint64]
-Advance = Callable[[int], None]
 
 BOX_SONGS = 256
 FIRST_BOXES = 16
@@ -33,12 +32,8 @@ MEASURED_BYTES = 2**20
 POSITION_BITS, SQUARE_BITS = 24, 31  # of a key's 64; the other 9 hold a row of up to 512
 
 
-def ignore(_: int) -> None:
-    """Take a count of finished songs and do nothing with it."""
-
-
-class Neighbours:
-    """Vectors laid out for search; rows keep their numbers.
+class Boxes(Engine):
+    """Vectors laid out in boxes on one machine; the answer is that of the definition.
 
     Args:
         points: shape ``(n_songs, n_columns)``, finite, in single or double precision; what is
@@ -69,63 +64,38 @@ class Neighbours:
         self._low = np.minimum.reduceat(self._single, self._starts)
         self._high = np.maximum.reduceat(self._single, self._starts)
 
-    def nearest_others(
-        self, k: int, rows: IndexMatrix | None = None, advance: Advance = ignore
-    ) -> tuple[IndexMatrix, FloatMatrix]:
-        """Find each row's ``k`` nearest other rows, nearest first.
+    def __len__(self) -> int:
+        return len(self._points)
 
-        A row is left out of its own answer by its number. Dropping the first column instead
-        would drop the wrong row wherever two songs share a position (scikit-learn issue 16512).
-
-        Args:
-            k: neighbours per row; at least 1 and less than ``n_songs``.
-            rows: numbers of the rows to answer for; all of them by default.
-            advance: told how many rows are done, as they are.
-
-        Returns:
-            ``(indices, distances)``, both of shape ``(len(rows), k)``. Distances are Euclidean
-            and ascend along each row; equal ones are in the order of the index.
-
-        Raises:
-            ValueError: ``k`` does not leave room for that many other rows.
-        """
-        songs = len(self._points)
-        if not 1 <= k < songs:
-            raise ValueError(f"k={k}: expected from 1 to {songs - 1} with {songs} songs")
-        wanted = np.arange(songs) if rows is None else rows
-        place = np.full(songs, -1)
-        place[wanted] = np.arange(len(wanted))
-        indices = np.empty((len(wanted), k), dtype=np.int64)
-        distances = np.empty((len(wanted), k))
+    def blocks(self, k: int, rows: IndexMatrix | None = None) -> Iterator[Block]:
+        """Yield the nearest others of the rows of one box after the other, as they are done."""
+        require_room(k, len(self))
+        asked = places(rows, len(self)) >= 0
         jobs = Parallel(self._workers, backend="threading", return_as="generator_unordered")
         with threadpool_limits(1, "blas"):
-            for asked, near, far in jobs(
-                delayed(self._answer)(number, place, k) for number in range(len(self._starts))
-            ):
-                indices[place[asked]], distances[place[asked]] = near, far
-                advance(len(asked))
-        return indices, distances
+            yield from jobs(
+                delayed(self._answer)(box, inside, k) for box, inside in self._asked(asked)
+            )
 
-    def _answer(
-        self, box: int, place: IndexMatrix, k: int
-    ) -> tuple[IndexMatrix, IndexMatrix, FloatMatrix]:
-        """Answer for the rows of one box that are asked for."""
-        inside = np.arange(self._starts[box], self._stops[box])
-        inside = inside[place[self._order[inside]] >= 0]
+    def _asked(self, asked: Flags) -> Iterator[tuple[int, IndexMatrix]]:
+        """Yield each box that holds rows that are asked for, and the positions of these."""
+        for box, (start, stop) in enumerate(zip(self._starts, self._stops, strict=True)):
+            inside = start + np.flatnonzero(asked[self._order[start:stop]])
+            if len(inside):
+                yield box, inside
+
+    def _answer(self, box: int, inside: IndexMatrix, k: int) -> Block:
+        """Answer for some positions of one box."""
         asked = self._order[inside]
-        if not len(asked):
-            return asked, np.empty((0, k), np.int64), np.empty((0, k))
         found, furthest = self._candidates(box, inside, k + SPARE)
         near, far = self._measured(asked, np.where(found < 0, -1, self._order[found]), k)
         slack = self._rounding(inside, far[:, -1])
         for row in np.flatnonzero(far[:, -1] ** 2 + slack >= furthest):
             reach = far[row, -1] ** 2 + slack[row]
             near[row], far[row] = self._within(inside[row], reach, k)
-        return asked, near, far
+        return Block(asked, near, far)
 
-    def _within(
-        self, position: int, reach: float, k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _within(self, position: int, reach: float, k: int) -> tuple[IndexMatrix, FloatMatrix]:
         """Measure, in double precision, every song within ``reach`` in single precision."""
         query = self._single[position]
         bounds = _gaps(self._low, self._high, query, query)
@@ -223,7 +193,7 @@ class Neighbours:
             np.take_along_axis(distances, order, axis=1),
         )
 
-    def _rounding(self, inside: IndexMatrix, reach: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _rounding(self, inside: IndexMatrix, reach: FloatMatrix) -> FloatMatrix:
         """Bound the error of a squared distance up to ``reach`` in single precision.
 
         A sum of products of length d is off by at most d units of rounding times the sum of the
@@ -236,39 +206,6 @@ class Neighbours:
         lengths = 2 * np.sqrt(self._square[inside], dtype=np.float64) + reach
         unit = np.finfo(np.float32).eps / 2
         return np.asarray((2 * self._single.shape[1] + 8) * unit * lengths**2)
-
-
-def nearest_by_definition(
-    points: FloatMatrix, queries: FloatMatrix, k: int, leave_out: IndexMatrix | None = None
-) -> tuple[IndexMatrix, FloatMatrix]:
-    """Measure every distance in double precision and return the ``k`` least for each query.
-
-    Args:
-        points: shape ``(n_songs, n_columns)``.
-        queries: shape ``(n_queries, n_columns)``.
-        k: points per query; at most ``n_songs``, less one where one is left out.
-        leave_out: for each query the number of a point that is not to be returned.
-
-    Returns:
-        ``(indices, distances)`` of shape ``(n_queries, k)``, nearest first, ties by index.
-    """
-    indices = np.empty((len(queries), k), dtype=np.int64)
-    distances = np.empty((len(queries), k))
-    step = max(1, CHUNK_BYTES // (8 * len(points)))
-    for start in range(0, len(queries), step):
-        part = slice(start, start + step)
-        squares = np.zeros((len(queries[part]), len(points)))
-        for column in range(points.shape[1]):
-            squares += np.square(queries[part, column, None] - points[:, column])
-        if leave_out is not None:
-            squares[np.arange(len(squares)), leave_out[part]] = np.inf
-        reach = np.partition(squares, k - 1, axis=1)[:, k - 1]
-        for row, limit in enumerate(reach):
-            tied = np.flatnonzero(squares[row] <= limit)
-            order = np.lexsort((tied, squares[row, tied]))[:k]
-            indices[start + row] = tied[order]
-            distances[start + row] = np.sqrt(squares[row, tied[order]])
-    return indices, distances
 
 
 class _Kept:
@@ -359,7 +296,7 @@ def _principal(points: FloatMatrix | SingleMatrix) -> SingleMatrix:
     return turned
 
 
-def _boxes(points: NDArray[np.float32], most: int) -> list[IndexMatrix]:
+def _boxes(points: SingleMatrix, most: int) -> list[IndexMatrix]:
     """Split the points at the median of their widest axis until no part holds over ``most``."""
     done, waiting = [], [np.arange(len(points))]
     while waiting:
@@ -413,7 +350,7 @@ def _product(
     return product
 
 
-def _crossing(marks: NDArray[np.bool_]) -> tuple[IndexMatrix, IndexMatrix]:
+def _crossing(marks: Flags) -> tuple[IndexMatrix, IndexMatrix]:
     """Return the rows and the columns in which anything is marked."""
     return np.flatnonzero(marks.any(axis=1)), np.flatnonzero(marks.any(axis=0))
 

@@ -10,12 +10,10 @@ others and count less (Lakshminarayanan et al., Robust Bayesian Matrix Factorisa
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-FloatMatrix = NDArray[np.float64]
-IndexMatrix = NDArray[np.int64]
+from models.arrays import FloatMatrix, IndexMatrix
 
 LOWEST, HIGHEST = 1.0, 5.0
 LEAST_NOISE = 0.5**2 / 12  # the variance of rounding to half stars

@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.arrays import FloatMatrix, IndexMatrix
 from models.ratings.factorisation import (
     HIGHEST,
     LOWEST,
     Factors,
-    FloatMatrix,
-    IndexMatrix,
     Recipe,
     fitted,
     require_ratings,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.arrays import FloatMatrix, IndexMatrix
 from models.ranking import allowed
-from models.ratings.factorisation import HIGHEST, LOWEST, Factors, FloatMatrix, IndexMatrix
+from models.ratings.factorisation import HIGHEST, LOWEST, Factors
 from models.ratings.prediction import ASKED_AMONG, contributions, folded_in, worth_asking
 
 DEPTH = 200  # songs that are ordered for one list, about

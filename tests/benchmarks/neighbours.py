@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from models.neighbours.boxes import Neighbours
+from models.neighbours.boxes import Boxes
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     vectors = joblib.load(args.home / "current" / "models" / "vectors.joblib")[: args.songs]
     began, worked = time.perf_counter(), time.process_time()
-    search = Neighbours(vectors)
+    search = Boxes(vectors)
     laid = time.perf_counter() - began
     _, ours = search.nearest_others(args.k)
     took, worked = time.perf_counter() - began, time.process_time() - worked

@@ -12,7 +12,8 @@ from sklearn.metrics import ndcg_score
 from models.judging import baselines, evaluation, exactness, exposure, queries
 from models.judging.evaluation import HEADLINE, METRICS, Measure, accuracy, fell, interval, measured
 from models.judging.queries import Catalogue, Entries, drawn_queries, leaked
-from models.neighbours.boxes import Neighbours, nearest_by_definition
+from models.neighbours.boxes import Boxes
+from models.neighbours.definition import nearest_by_definition
 from transforms.evaluation import evaluation_rows
 from warehouse.errors import ContractError
 
@@ -532,7 +533,7 @@ def test_an_exact_search_is_found_exact(seed, twins):
     rng = np.random.default_rng(seed)
     vectors = rng.integers(0, 3, (60, 3)).astype(float) if twins else rng.normal(size=(60, 3))
     songs = exactness.sampled_songs(60, 20)
-    candidates, _ = Neighbours(vectors).nearest_others(6, songs)
+    candidates, _ = Boxes(vectors).nearest_others(6, songs)
     (measure,) = exactness.exactness(vectors, songs, candidates, "segue")
     assert (measure.value, measure.n) == (1, 20)
 

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.neighbours import boxes as neighbours
-from models.neighbours.boxes import BOX_SONGS, HEAD, SPARE, Neighbours, nearest_by_definition
+from models.neighbours import definition
+from models.neighbours.boxes import BOX_SONGS, HEAD, SPARE, Boxes
+from models.neighbours.definition import nearest_by_definition
 
 
 def by_definition(points, k, rows=None):
@@ -21,7 +23,7 @@ def by_definition(points, k, rows=None):
 
 
 def assert_exact(points, k, rows=None, workers=1):
-    found, apart = Neighbours(points, workers).nearest_others(k, rows)
+    found, apart = Boxes(points, workers).nearest_others(k, rows)
     expected, distances = by_definition(points.astype(np.float64), k, rows)
     np.testing.assert_allclose(apart, distances, rtol=1e-12, atol=0)
     np.testing.assert_array_equal(found, expected)
@@ -128,7 +130,7 @@ def test_points_in_single_precision_are_measured_in_double(small_boxes):
 
 def test_two_clusters_never_mix():
     points = np.array([[0, 0], [0, 1], [1, 0], [9, 9], [9, 8], [8, 9]], dtype=float)
-    found, _ = Neighbours(points).nearest_others(2)
+    found, _ = Boxes(points).nearest_others(2)
     assert [set(row) for row in found.tolist()] == [
         *({1, 2}, {0, 2}, {0, 1}, {4, 5}, {3, 5}, {3, 4}),
     ]
@@ -140,7 +142,7 @@ def test_two_clusters_never_mix():
 @pytest.mark.parametrize("songs", [2, SPARE + 9, BOX_SONGS + 50])
 def test_songs_that_are_all_alike_are_given_in_the_order_of_their_numbers(songs):
     k = min(5, songs - 1)
-    found, apart = Neighbours(np.ones((songs, 4))).nearest_others(k)
+    found, apart = Boxes(np.ones((songs, 4))).nearest_others(k)
     assert (apart == 0).all()
     for song, row in enumerate(found.tolist()):
         assert row == [other for other in range(k + 1) if other != song][:k]
@@ -207,8 +209,8 @@ def test_columns_of_very_different_scale_are_all_counted(small_boxes):
 
 def test_a_column_that_never_varies_changes_nothing(small_boxes):
     points = cloud(200, 3)
-    plain, _ = Neighbours(points).nearest_others(4)
-    found, _ = Neighbours(np.hstack([points, np.full((200, 2), 7.0)])).nearest_others(4)
+    plain, _ = Boxes(points).nearest_others(4)
+    found, _ = Boxes(np.hstack([points, np.full((200, 2), 7.0)])).nearest_others(4)
     np.testing.assert_array_equal(found, plain)
 
 
@@ -217,60 +219,17 @@ def test_a_column_that_never_varies_changes_nothing(small_boxes):
 
 def test_the_number_of_workers_does_not_change_the_answer(small_boxes):
     points = np.round(cloud(500, 3), 1)
-    one, two, all_ = (Neighbours(points, w).nearest_others(5) for w in (1, 2, -1))
+    one, two, all_ = (Boxes(points, w).nearest_others(5) for w in (1, 2, -1))
     for other in (two, all_):
         assert one[0].tobytes() == other[0].tobytes()
         assert one[1].tobytes() == other[1].tobytes()
 
 
-def test_rows_in_another_order_have_the_same_neighbours(small_boxes):
-    points = cloud(300, 4)
-    order = np.random.default_rng(6).permutation(300)
-    found, apart = Neighbours(points).nearest_others(5)
-    moved, moved_apart = Neighbours(points[order]).nearest_others(5)
-    np.testing.assert_array_equal(order[moved], found[order])
-    np.testing.assert_allclose(moved_apart, apart[order], rtol=1e-12)
-
-
-def test_some_rows_get_what_they_get_among_all(small_boxes):
-    points = np.round(cloud(300, 3), 1)
-    rows = np.array([299, 0, 17, 150])
-    whole, some = Neighbours(points).nearest_others(5), Neighbours(points).nearest_others(5, rows)
-    np.testing.assert_array_equal(some[0], whole[0][rows])
-    np.testing.assert_array_equal(some[1], whole[1][rows])
-
-
-def test_a_search_can_be_asked_again_and_deeper():
-    search = Neighbours(cloud(60, 3))
-    shallow, deep = search.nearest_others(3), search.nearest_others(30)
-    np.testing.assert_array_equal(deep[0][:, :3], shallow[0])
-
-
-def test_no_rows_get_an_empty_answer():
-    found, apart = Neighbours(cloud(20, 3)).nearest_others(4, np.array([], dtype=np.int64))
-    assert found.shape == apart.shape == (0, 4)
-
-
-def test_every_row_is_reported_as_done_once():
-    done = []
-    Neighbours(cloud(2 * BOX_SONGS, 3)).nearest_others(2, advance=done.append)
-    assert sum(done) == 2 * BOX_SONGS
-    done.clear()
-    Neighbours(cloud(50, 3)).nearest_others(2, np.array([4, 9]), done.append)
-    assert sum(done) == 2
-
-
-@pytest.mark.parametrize("k", [0, -1, 3, 4])
-def test_a_k_that_there_are_not_songs_for_is_refused(k):
-    with pytest.raises(ValueError, match=rf"k={k}: expected from 1 to 2 with 3 songs"):
-        Neighbours(np.zeros((3, 2))).nearest_others(k)
-
-
 def test_more_songs_than_can_be_numbered_are_refused(monkeypatch):
     monkeypatch.setattr(neighbours, "POSITION_BITS", 3)
-    assert Neighbours(cloud(8, 2)).nearest_others(2)[0].shape == (8, 2)
+    assert Boxes(cloud(8, 2)).nearest_others(2)[0].shape == (8, 2)
     with pytest.raises(ValueError, match="9 songs: expected at most 8"):
-        Neighbours(cloud(9, 2))
+        Boxes(cloud(9, 2))
 
 
 # ---- the plain search for songs that are not in the catalogue
@@ -282,7 +241,7 @@ def test_the_plain_search_agrees_with_the_definition(points, data):
     k = data.draw(st.integers(1, len(points) - 1))
     rows = np.arange(len(points))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbours, "CHUNK_BYTES", data.draw(st.sampled_from([1, 2**26])))
+        patch.setattr(definition, "CHUNK_BYTES", data.draw(st.sampled_from([1, 2**26])))
         found, apart = nearest_by_definition(points, points, k, leave_out=rows)
     expected, distances = by_definition(points, k)
     np.testing.assert_array_equal(found, expected)

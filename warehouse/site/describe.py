@@ -190,9 +190,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/data-dictionary.md": data_dictionary,
 }
 
-_NOTICE = (
-    "# Generated from warehouse/contracts and warehouse/sql/queries by `uv run segue docs`.\n"
-)
+_NOTICE = "# Generated from warehouse/contracts and warehouse/sql/queries by `uv run segue docs`.\n"
 
 _FRICTIONLESS: dict[DType, str] = {
     pl.String: "string",
