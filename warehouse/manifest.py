@@ -15,10 +15,18 @@ import joblib
 from warehouse.errors import SegueError
 
 MANIFEST = "manifest.json"
+SEAL = "seal"  # in the manifest: the hash of all else in it
+ADVICE = "Build again with segue build, or serve another build with segue publish NAME."
 
 
 class DamagedBuild(SegueError):
     """A build is not as its manifest says: build again or roll back to another."""
+
+
+class OtherVersion(SegueError):
+    """A build was made by a version of Segue that this one cannot read: build again."""
+
+    exit_code = 2
 
 
 class FileFacts(TypedDict):
@@ -55,15 +63,17 @@ class Manifest:
     files: dict[str, FileFacts]
 
     def to_json(self) -> str:
-        """Return the manifest as JSON, stages in the order in which they ran."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        """Return the manifest as JSON, stages in the order in which they ran, and its seal."""
+        values = asdict(self)
+        return json.dumps({**values, SEAL: _seal(values)}, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
         """Return the manifest that ``to_json`` wrote; fields it does not know are left out.
 
         Raises:
-            DamagedBuild: the text is not JSON, or fields are missing or of another kind.
+            DamagedBuild: the text is not JSON, fields are missing or of another kind, or it is
+                not as it was sealed.
         """
         try:
             values = json.loads(text)
@@ -73,6 +83,12 @@ class Manifest:
         if breaches:
             raise DamagedBuild("; ".join(breaches))
         return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+def _seal(values: dict[str, Any]) -> str:
+    """Return the hash by which a manifest tells that it is as it was written."""
+    rest = {name: value for name, value in values.items() if name != SEAL}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _manifest_breaches(values: object) -> list[str]:
@@ -99,6 +115,8 @@ def _manifest_breaches(values: object) -> list[str]:
     facts = files.values() if isinstance(files, dict) else ()
     if not all(isinstance(f, dict) and f.keys() >= {"sha256", "bytes"} for f in facts):
         breaches.append("files has an entry without sha256 or bytes")
+    if SEAL in values and values[SEAL] != _seal(values):  # earlier versions sealed nothing
+        breaches.append("it was changed since it was sealed")
     return breaches
 
 
@@ -139,6 +157,37 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
+def damage(build: Path) -> list[str]:
+    """Say what of a build is not as its manifest says; an empty list where it is whole.
+
+    Sizes are compared first, as they cost nothing; only where all are right is every file hashed,
+    a gigabyte in about a second.
+    """
+    try:
+        files = read_manifest(build).files
+    except DamagedBuild as error:
+        return [str(error)]
+    wrong = [words for name, facts in files.items() if (words := _wrong_size(build / name, facts))]
+    if wrong:
+        return wrong
+    return [words for name, facts in files.items() if (words := _wrong_hash(build / name, facts))]
+
+
+def _wrong_size(path: Path, facts: FileFacts) -> str:
+    if not path.is_file():
+        return f"{path} is missing"
+    size = path.stat().st_size
+    return "" if size == facts["bytes"] else f"{path} has {size:,} bytes of {facts['bytes']:,}"
+
+
+def _wrong_hash(path: Path, facts: FileFacts) -> str:
+    try:
+        same = sha256(path) == facts["sha256"]
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    return "" if same else f"{path} is not the file that was published: its hash is another"
+
+
 def read_manifest(build: Path) -> Manifest:
     """Return the manifest of a build.
 
@@ -146,13 +195,12 @@ def read_manifest(build: Path) -> Manifest:
         DamagedBuild: it is missing or cannot be read; says why and what to do.
     """
     path = build / MANIFEST
-    advice = "Build again with segue build --force, or choose another with segue rollback."
     try:
         return Manifest.from_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise DamagedBuild(f"Cannot read {path}: {error}. {advice}") from error
+        raise DamagedBuild(f"Cannot read {path}: {error}. {ADVICE}") from error
     except DamagedBuild as error:
-        raise DamagedBuild(f"{path} is not a manifest: {error}. {advice}") from error
+        raise DamagedBuild(f"{path} is not a manifest: {error}. {ADVICE}") from error
 
 
 def load_model(build: Path, name: str, mapped: bool = False) -> object:
@@ -168,9 +216,11 @@ def load_model(build: Path, name: str, mapped: bool = False) -> object:
 
     Raises:
         DamagedBuild: the file is missing, not in the manifest, or has another hash.
+        OtherVersion: it was written by a version of Segue whose models this one cannot load.
     """
     relative = f"models/{name}.joblib"
-    facts = read_manifest(build).files.get(relative)
+    manifest = read_manifest(build)
+    facts = manifest.files.get(relative)
     expected = facts["sha256"] if facts else "none in the manifest"
     try:
         with (build / relative).open("rb") as file:
@@ -183,7 +233,11 @@ def load_model(build: Path, name: str, mapped: bool = False) -> object:
                 return model
     except FileNotFoundError:
         found = "no file"
+    except (ImportError, AttributeError) as error:  # what a class that has moved looks like
+        raise OtherVersion(
+            f"{build / relative} was written by Segue {manifest.code_version} and cannot be "
+            f"loaded by this one: {error}. Run: segue build"
+        ) from error
     raise DamagedBuild(
-        f"Did not load {build / relative}: expected SHA-256 {expected}, found {found}. "
-        "Choose another build with segue rollback, or build again with segue build --force."
+        f"Did not load {build / relative}: expected SHA-256 {expected}, found {found}. {ADVICE}"
     )

@@ -11,14 +11,23 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from warehouse.choices import CHURN, read_choices
 from warehouse.errors import Busy, InputError, NothingPublished
-from warehouse.manifest import MANIFEST, DamagedBuild, Manifest, flush, read_manifest
+from warehouse.manifest import (
+    ADVICE,
+    MANIFEST,
+    DamagedBuild,
+    Manifest,
+    damage,
+    flush,
+    read_manifest,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +208,7 @@ def promote(home: Home, name: str) -> str | None:
 
     Raises:
         InputError: there is no such build, or ``current`` is not a link.
-        DamagedBuild: its manifest is unreadable, or a file is missing or of another size.
+        DamagedBuild: it is not as its manifest says.
     """
     build = home.builds / name
     if not BUILD_NAME.fullmatch(name) or not build.is_dir():
@@ -207,7 +216,9 @@ def promote(home: Home, name: str) -> str | None:
         raise InputError(f"There is no build {name} in {home.builds}; there are: {there}.")
     if home.current.exists() and not home.current.is_symlink():
         raise InputError(f"Expected a link at {home.current}, got a file or folder: move it away.")
-    _require_files(build, read_manifest(build))
+    wrong = damage(build)
+    if wrong:
+        raise DamagedBuild(f"{name} is not whole: {'; '.join(wrong)}. {ADVICE}")
     previous = _current_name(home)
     home.pending_current.unlink(missing_ok=True)
     home.pending_current.symlink_to(build.relative_to(home.root), target_is_directory=True)
@@ -216,34 +227,29 @@ def promote(home: Home, name: str) -> str | None:
     return previous
 
 
-def _require_files(build: Path, manifest: Manifest) -> None:
-    odd = [
-        relative
-        for relative, facts in manifest.files.items()
-        if not (build / relative).is_file() or (build / relative).stat().st_size != facts["bytes"]
-    ]
-    if odd:
-        raise DamagedBuild(
-            f"{build} is not as its manifest says: missing or of another size: {', '.join(odd)}. "
-            "Choose another build with segue rollback, or build again with segue build --force."
-        )
-
-
 def published(home: Home) -> Path:
     """Return the folder of the build that is served, resolved, so that it stays the same build.
 
     Raises:
-        NothingPublished: nothing has been published, or the build is gone.
+        NothingPublished: nothing has been published, or the build or the link to it is gone.
     """
     try:
         return home.current.resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        if home.current.is_symlink():
-            gone = f"{home.current} points at {home.current.readlink()}, which is gone"
-            raise NothingPublished(f"{gone}. Run: segue rollback, or segue build") from error
-        raise NothingPublished(
-            f"Nothing is published in {home.root} yet. Run: segue build"
-        ) from error
+        raise NothingPublished(_why_nothing(home)) from error
+
+
+def _why_nothing(home: Home) -> str:
+    there = [folder.name for folder in _complete(home)]
+    if not home.current.is_symlink() and not there:
+        return f"Nothing is published in {home.root} yet. Run: segue build"
+    lost = (
+        f"{home.current} points at {home.current.readlink()}, which is gone"
+        if home.current.is_symlink()
+        else f"{home.current}, the link to the build that is served, is gone"
+    )
+    others = f", or segue publish {there[-1]} to serve the newest build there" if there else ""
+    return f"{lost}. Run: segue build{others}."
 
 
 def builds(home: Home) -> list[Manifest]:
@@ -264,29 +270,72 @@ def _complete(home: Home) -> list[Path]:
     return [folder for folder in _build_folders(home) if (folder / MANIFEST).exists()]
 
 
-def expired(names: Iterable[str], current: str | None, keep: int) -> list[str]:
-    """Name the builds to delete: all but the newest ``keep`` and never the current one.
+def expired(names: Iterable[str], kept: Collection[str], keep: int) -> list[str]:
+    """Name the builds to delete: all but the newest ``keep`` of those that are not kept anyway.
+
+    Args:
+        names: of all complete builds.
+        kept: those that stay and do not count: served, pinned, waiting to be published.
+        keep: how many of the others stay.
 
     Raises:
         ValueError: ``keep`` is less than 1.
     """
     if keep < 1:
         raise ValueError(f"keep={keep}: expected at least 1")
-    return [name for name in sorted(names)[:-keep] if name != current]
+    return [name for name in sorted(names) if name not in kept][:-keep]
 
 
 def prune(home: Home, keep: int) -> list[str]:
-    """Delete all builds but the newest ``keep`` and the current one; return their names.
+    """Delete all builds but the newest ``keep`` and those that stay anyway; return their names.
 
-    The manifest goes first, so that an interrupted deletion leaves an incomplete build, which
-    ``heal`` removes, and never one that looks whole. The caller holds the lock.
+    What stays anyway is served, pinned, waiting to be published, or open in a site. The manifest
+    goes first, so that an interrupted deletion leaves an incomplete build, which ``heal`` removes,
+    and never one that looks whole. The caller holds the lock.
     """
-    gone = expired([b.name for b in _complete(home)], _current_name(home), keep)
-    for name in gone:
-        folder = home.builds / name
-        (folder / MANIFEST).unlink()
-        flush(folder)
-        shutil.rmtree(folder)
+    choices = read_choices(home.root)
+    waiting = {hold.build for hold in choices.held if hold.kind == CHURN}
+    kept = {*choices.pinned, *waiting, _current_name(home) or ""}
+    candidates = expired([b.name for b in _complete(home)], kept, keep)
+    gone = [name for name in candidates if _deleted(home.builds / name)]
     if gone:
         logger.info("deleted %d expired builds: %s", len(gone), ", ".join(gone))
     return gone
+
+
+def _deleted(folder: Path) -> bool:
+    """Delete a build, unless somebody has it open, who holds a lock on its manifest."""
+    with (folder / MANIFEST).open("rb") as manifest:
+        with suppress(OSError):  # a file system without locks has nobody's
+            try:
+                fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                logger.info("kept %s, which is open in another process", folder.name)
+                return False
+        (folder / MANIFEST).unlink()
+        flush(folder)
+    shutil.rmtree(folder)
+    return True
+
+
+def leased(build: Path) -> int:
+    """Keep a build from being pruned while it is open; return the handle that does, to close.
+
+    The lock is shared and the operating system's: it goes with the process, however that ends.
+
+    Raises:
+        NothingPublished: the build is gone, or being deleted at this moment: look again for the
+            one that is served.
+    """
+    try:
+        handle = os.open(build / MANIFEST, os.O_RDONLY)
+    except OSError as error:
+        raise NothingPublished(f"{build / MANIFEST} cannot be opened: {error.strerror}.") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise NothingPublished(f"{build} is being deleted.") from error
+    except OSError as error:
+        logger.info("no lock on %s, which pruning may delete: %s", build.name, error)
+    return handle

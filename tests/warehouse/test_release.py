@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -6,16 +7,20 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from types import ModuleType
 
 import joblib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warehouse.choices import CHURN, Choices, write_choices
 from warehouse.errors import Busy, InputError, NothingPublished
 from warehouse.manifest import (
     DamagedBuild,
     Manifest,
+    OtherVersion,
+    damage,
     file_facts,
     load_model,
     read_manifest,
@@ -28,6 +33,7 @@ from warehouse.release import (
     expired,
     heal,
     held,
+    leased,
     new_build,
     promote,
     prune,
@@ -162,8 +168,61 @@ def test_a_manifest_survives_the_round_trip(home):
 
 def test_a_later_manifest_with_more_fields_is_still_read(home):
     manifest = manifest_of(finished(home))
-    longer = json.dumps(json.loads(manifest.to_json()) | {"colour": "blue"})
-    assert Manifest.from_json(longer) == manifest
+    longer = {**json.loads(manifest.to_json()), "colour": "blue"}
+    del longer["seal"]
+    longer["seal"] = hashlib.sha256(json.dumps(longer, sort_keys=True).encode()).hexdigest()
+    assert Manifest.from_json(json.dumps(longer)) == manifest
+
+
+def test_a_manifest_of_an_earlier_version_which_sealed_nothing_is_still_read(home):
+    manifest = manifest_of(finished(home))
+    earlier = json.loads(manifest.to_json())
+    del earlier["seal"]
+    assert Manifest.from_json(json.dumps(earlier)) == manifest
+
+
+def test_a_manifest_with_any_bit_turned_is_refused_or_says_the_same(home):
+    build = finished(home)
+    good, whole = read_manifest(build), (build / "manifest.json").read_bytes()
+    refused = 0
+    for bit in range(0, 8 * len(whole), 3):
+        turned = bytearray(whole)
+        turned[bit // 8] ^= 1 << bit % 8
+        (build / "manifest.json").write_bytes(turned)
+        try:
+            assert read_manifest(build) == good
+        except DamagedBuild:
+            refused += 1
+    assert refused > 2 * len(whole)
+
+
+def test_damage_is_said_of_every_file_that_is_missing_short_or_turned(home):
+    build = finished(home)
+    assert damage(build) == []
+    (build / "segue.db").write_text("sonds")
+    assert [words.partition(" is not")[0] for words in damage(build)] == [str(build / "segue.db")]
+    (build / "models" / "encoder.joblib").write_bytes(b"short")
+    (words,) = damage(build)  # sizes come first
+    assert words.startswith(f"{build / 'models' / 'encoder.joblib'} has 5 bytes of ")
+    (build / "models" / "encoder.joblib").unlink()
+    assert damage(build) == [f"{build / 'models' / 'encoder.joblib'} is missing"]
+    (build / "manifest.json").write_text("{")
+    assert damage(build)[0].startswith(
+        f"{build / 'manifest.json'} is not a manifest: expected JSON"
+    )
+
+
+def test_a_model_of_a_version_whose_code_has_moved_is_said_to_be_that(home):
+    build = new_build(home, NOW, ID)
+    (build / "models").mkdir()
+    module = ModuleType("segue_of_yesterday")
+    module.Encoder = type("Encoder", (), {"__module__": module.__name__})
+    sys.modules[module.__name__] = module
+    joblib.dump(module.Encoder(), build / "models" / "encoder.joblib")
+    write_manifest(build, manifest_of(build))
+    del sys.modules[module.__name__]
+    with pytest.raises(OtherVersion, match=r"encoder\.joblib was written by Segue 0\.1\.0 .*build"):
+        load_model(build, "encoder")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +239,7 @@ def test_a_later_manifest_with_more_fields_is_still_read(home):
 def test_an_unreadable_manifest_says_what_is_wrong_and_what_to_do(home, text, words):
     build = finished(home)
     (build / "manifest.json").write_text(text)
-    with pytest.raises(DamagedBuild, match=f"manifest.json.*{words}.*segue rollback"):
+    with pytest.raises(DamagedBuild, match=f"manifest.json.*{words}.*segue publish"):
         read_manifest(build)
 
 
@@ -305,7 +364,7 @@ def test_a_build_that_lost_a_file_is_not_promoted(home):
     promote(home, good.name)
     (bad / "segue.db").unlink()
     (bad / "models" / "encoder.joblib").write_bytes(b"short")
-    with pytest.raises(DamagedBuild, match=r"models/encoder\.joblib, segue\.db"):
+    with pytest.raises(DamagedBuild, match=r"encoder\.joblib has 5 bytes of .*segue\.db is miss"):
         promote(home, bad.name)
     assert published(home) == good.resolve()
 
@@ -323,7 +382,13 @@ def test_nothing_published_says_what_to_run(home):
     build = finished(home)
     promote(home, build.name)
     build.rename(home.root / "lost")
-    with pytest.raises(NothingPublished, match=r"which is gone.*segue rollback"):
+    with pytest.raises(NothingPublished, match=r"which is gone.*Run: segue build\.$"):
+        published(home)
+    other = finished(home, now=NOW + timedelta(days=1))
+    with pytest.raises(NothingPublished, match=rf"which is gone.*segue publish {other.name} "):
+        published(home)
+    home.current.unlink()
+    with pytest.raises(NothingPublished, match=rf"the link .*is gone.*publish {other.name} "):
         published(home)
 
 
@@ -338,27 +403,58 @@ def test_builds_come_newest_last_without_incomplete_and_damaged_ones(home, caplo
 
 
 @given(st.sets(st.text("abc", min_size=1, max_size=4)), st.integers(1, 5), st.data())
-def test_expired_is_all_but_the_newest_and_the_current(names, keep, data):
-    current = data.draw(st.sampled_from([None, *sorted(names)]))
-    gone = expired(names, current, keep)
-    kept = names - set(gone)
+def test_expired_is_all_but_the_newest_of_those_that_do_not_stay_anyway(names, keep, data):
+    anyway = data.draw(st.sets(st.sampled_from(["none", *sorted(names)])))
+    gone = expired(names, anyway, keep)
     assert gone == sorted(gone)
-    assert current is None or current in kept
-    assert set(sorted(names, reverse=True)[:keep]) <= kept
-    assert len(kept) <= keep + 1
+    assert not anyway & set(gone)
+    others = names - anyway
+    assert others - set(gone) == set(sorted(others, reverse=True)[:keep])
 
 
 def test_keeping_nothing_is_refused():
     with pytest.raises(ValueError, match="keep=0"):
-        expired(["a"], None, 0)
+        expired(["a"], (), 0)
 
 
-def test_prune_deletes_the_oldest_but_never_the_served_one(home):
-    names = [finished(home).name for _ in range(5)]
+def test_prune_keeps_some_besides_the_served_the_pinned_and_the_waiting_ones(home):
+    names = [finished(home).name for _ in range(7)]
     promote(home, names[0])
-    assert prune(home, keep=2) == names[1:3]
-    assert [m.name for m in builds(home)] == [names[0], *names[3:]]
-    assert prune(home, keep=2) == []
+    decided = Choices().pinning(names[1]).holding("another id", names[2], CHURN, "too many")
+    write_choices(home.root, decided)
+    assert prune(home, keep=1) == names[3:6]
+    assert [m.name for m in builds(home)] == [*names[:3], names[6]]
+    assert prune(home, keep=1) == []
+
+
+def test_keep_1_leaves_one_to_roll_back_to(home):
+    names = [finished(home).name for _ in range(3)]
+    promote(home, names[2])
+    assert prune(home, keep=1) == names[:1]
+    assert [m.name for m in builds(home)] == names[1:]
+
+
+def test_a_build_that_another_process_has_open_is_pruned_when_it_has_closed_it(home):
+    names = [finished(home).name for _ in range(3)]
+    promote(home, names[2])
+    script = (
+        "import sys; from pathlib import Path; from warehouse.release import leased;"
+        "leased(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
+    )
+    reader = subprocess.Popen(
+        [sys.executable, "-c", script, home.builds / names[0]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert reader.stdout.readline() == b"open\n"
+    assert prune(home, keep=1) == []
+    reader.kill()
+    reader.wait()
+    reader.stdin.close()
+    reader.stdout.close()
+    assert prune(home, keep=1) == [names[0]]
+    with pytest.raises(NothingPublished, match="cannot be opened"):
+        leased(home.builds / names[0])
 
 
 def test_an_interrupted_prune_leaves_nothing_that_looks_whole(home):
@@ -384,7 +480,7 @@ def test_a_tampered_model_is_refused_without_running_it(home, tmp_path, monkeypa
     joblib.dump(Trap(), build / "models" / "encoder.joblib")
     joblib.load(build / "models" / "encoder.joblib")
     (tmp_path / "sprung").unlink()
-    with pytest.raises(DamagedBuild, match=rf"encoder\.joblib.*{expected}.*found .*rollback"):
+    with pytest.raises(DamagedBuild, match=rf"encoder\.joblib.*{expected}.*found .*segue publish"):
         load_model(build, "encoder")
     assert not (tmp_path / "sprung").exists()
 
