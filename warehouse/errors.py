@@ -31,6 +31,16 @@ class Busy(SegueError):
     exit_code = 4
 
 
+class Postponed(SegueError):
+    """A service wants to be asked later: run the same again after the time it names."""
+
+    exit_code = 5
+
+
+class ServiceError(SegueError):
+    """A service elsewhere does not answer, or refuses: see why and try again."""
+
+
 class NothingPublished(SegueError):
     """There is no published build to read: run ``segue build`` first."""
 
