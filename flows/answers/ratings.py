@@ -371,7 +371,10 @@ def _rows(header: list[str], records: list[dict[str, Any]], name: str) -> pl.Dat
 
 
 def _text(value: object) -> str | None:
-    return str(value).strip() or None if isinstance(value, str | int | float) else None
+    """Return a value as text that can be written, so "?" for half of a surrogate pair."""
+    if not isinstance(value, str | int | float):
+        return None
+    return str(value).encode("utf-8", "replace").decode().strip() or None
 
 
 def _asked(shop: Desk, places: IndexMatrix) -> list[Asked]:

@@ -30,6 +30,7 @@ from flows.answers.questions import (
     SuggestedJson,
 )
 from flows.site import problems
+from flows.site.text import TextRoute
 from warehouse.files.playlists import MEDIA_TYPES
 from warehouse.published import Published
 
@@ -84,7 +85,7 @@ def described() -> str:
 
 
 def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRouter:
-    router = APIRouter(tags=["build"])
+    router = APIRouter(route_class=TextRoute, tags=["build"])
 
     @router.get("/catalogue")
     def whole() -> catalogue.Catalogue:
@@ -115,7 +116,7 @@ def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRoute
 
 
 def _about_search(build: Published) -> APIRouter:
-    router = APIRouter(tags=["search"])
+    router = APIRouter(route_class=TextRoute, tags=["search"])
 
     @router.get("/search")
     def searched(asked: Annotated[Searched, Query()]) -> search.Results:
@@ -141,7 +142,7 @@ def _about_search(build: Published) -> APIRouter:
 
 
 def _about_likeness(build: Published) -> APIRouter:
-    router = APIRouter(tags=["likeness"])
+    router = APIRouter(route_class=TextRoute, tags=["likeness"])
 
     @router.get("/similar")
     def similar_to(asked: Annotated[SimilarSongs, Query()]) -> similar.Similar:
@@ -164,7 +165,7 @@ def _about_likeness(build: Published) -> APIRouter:
 
 
 def _about_pairs(build: Published) -> APIRouter:
-    router = APIRouter(tags=["likeness"])
+    router = APIRouter(route_class=TextRoute, tags=["likeness"])
 
     @router.get("/compare")
     def compared(a: SongName = "", b: SongName = "") -> pairs.Answer:
@@ -175,7 +176,7 @@ def _about_pairs(build: Published) -> APIRouter:
 
 
 def _about_songs(build: Published) -> APIRouter:
-    router = APIRouter(tags=["songs"])
+    router = APIRouter(route_class=TextRoute, tags=["songs"])
 
     @router.get("/songs/{song_id:path}/profile")
     def feature_profile(song_id: SongId) -> profile.Profile:
@@ -191,7 +192,7 @@ def _about_songs(build: Published) -> APIRouter:
 
 
 def _about_groups(build: Published) -> APIRouter:
-    router = APIRouter(tags=["artists, genres, tastes"])
+    router = APIRouter(route_class=TextRoute, tags=["artists, genres, tastes"])
 
     @router.get("/artists/{name:path}")
     def artist(name: GroupName) -> groups.Artist:
@@ -222,7 +223,7 @@ def _about_groups(build: Published) -> APIRouter:
 
 
 def _about_the_whole(build: Published) -> APIRouter:
-    router = APIRouter(tags=["the whole"])
+    router = APIRouter(route_class=TextRoute, tags=["the whole"])
 
     @router.get("/explore")
     def charts() -> explore.Explore:
@@ -238,7 +239,7 @@ def _about_the_whole(build: Published) -> APIRouter:
 
 
 def _about_mixes(build: Published) -> APIRouter:
-    router = APIRouter(tags=["mix"])
+    router = APIRouter(route_class=TextRoute, tags=["mix"])
 
     @router.get("/mix")
     def offer() -> mix.Offer:
@@ -265,7 +266,7 @@ def _about_mixes(build: Published) -> APIRouter:
 
 
 def _about_ratings(build: Published) -> APIRouter:
-    router = APIRouter(tags=["rate"])
+    router = APIRouter(route_class=TextRoute, tags=["rate"])
 
     @router.get("/ask")
     def first() -> list[rate.Asked]:

@@ -396,6 +396,8 @@ def test_a_file_of_ratings_is_answered_at_once_in_every_notation(build, tmp_path
     assert {**answers["a.csv"], **answers["c.csv"]}["ratings"] == pairs
     assert answers["b.csv"]["ratings"] == answers["b.json"]["ratings"] == {one: 5}
     assert answers["a.json"]["not_found"] == []
+    half = segue(build, "-", "--json", stdin=json.dumps({one: 5, "\ud800": 4}))
+    assert json.loads(half.stdout)["not_found"] == ["?"]
     assert "you gave 5 to" in segue(build, tmp_path / "a.csv").stdout
     assert json.loads(segue(build, "-", "--json", stdin=texts["a.csv"]).stdout) == answers["a.csv"]
 

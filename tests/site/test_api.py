@@ -26,6 +26,7 @@ from flows.answers.shelf import shelf_of
 from flows.site import api
 from flows.site.serve import site
 from tests.site.conftest import SERVE, free_port, wait_until_open
+from warehouse.files.playlists import WRITERS
 from warehouse.published import Published
 
 TOP = Path(__file__).parents[2]
@@ -555,6 +556,38 @@ def test_hostile_features_are_answered_or_refused_as_a_problem(ask, name):
         assert answer.status_code in (200, 422), (value, answer.text)
         if answer.status_code != 200:
             assert name in refused(answer, 422)["title"]
+
+
+HALF = "\ud800"  # of a surrogate pair, which JSON can escape and UTF-8 cannot write
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/rate", {"ratings": {HALF: 3, SONG: 4}}),
+        ("/ask", {"rated": [HALF], "passed": [HALF]}),
+        ("/ask", {"again": [HALF]}),
+        ("/mix", {"songs": [SONG, HALF, f"{HALF} - b"], "name": HALF}),
+        ("/mix", {"text": f"{HALF} - b"}),
+        ("/mix", {"name": "x", "text": HALF}),
+        *((f"/mix?format={form}", {"songs": [SONG], "name": HALF}) for form in WRITERS),
+        ("/playlist?format=csv", {"songs": [HALF, SONG], "name": HALF}),
+        ("/search", {"q": HALF, "genre": HALF}),
+        ("/suggest", {"q": HALF}),
+        ("/similar", {"features": {"energy": 0.5, "title": HALF, "artist": HALF}}),
+        ("/request", [{"search": HALF, "playlist": [HALF]}]),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_with_its_place(ask, path, body):
+    answer = ask.post(path, body)
+    assert answer.status_code == 422, answer.text
+    assert {error["got"] for error in answer.json()["errors"]} <= {repr(HALF), repr(f"{HALF} - b")}
+    assert answer.json()["errors"][0]["place"].startswith("body")
+
+
+def test_whole_pairs_of_surrogates_are_read(ask):
+    answer = ask("POST", f"{PREFIX}/mix", content=b'{"songs": ["\\ud83d\\udd25"]}', headers=JSON)
+    assert [row["row"] for row in answer.json()["unmatched"]] == ["\U0001f525"]
 
 
 def test_requests_at_random_get_no_error_page(ask):

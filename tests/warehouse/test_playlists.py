@@ -1,4 +1,6 @@
 import json
+import re
+import time
 from xml.etree import ElementTree as Xml
 
 import polars as pl
@@ -161,3 +163,41 @@ def test_json_holds_every_column():
 @pytest.mark.parametrize("form", sorted(playlists.WRITERS))
 def test_no_songs_make_an_empty_list(form):
     assert isinstance(playlists.WRITERS[form](SONGS.clear(), "Mine"), str)
+
+
+@pytest.mark.parametrize("length", [10_000, 100_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(lambda length: "a" + " " * length + "b", id="blanks"),
+        pytest.param(lambda length: "a" + " \t" * (length // 2) + "b", id="blanks and tabs"),
+        pytest.param(lambda length: "a" + " -" * (length // 2) + "b", id="dashes"),
+        pytest.param(lambda length: "#EXTINF:" * (length // 8), id="comments"),
+        pytest.param(lambda length: "spotify:" * (length // 8), id="addresses"),
+        pytest.param(lambda length: "1. " * (length // 3), id="numbers"),
+    ],
+)
+def test_a_line_longer_than_any_entry_is_unread_and_told_in_part(line, length):
+    entries, unread = playlists.entries(f"{line(length)}\n{ID}", "the list")
+    assert entries["song_id"].to_list() == [ID]
+    assert unread["line"].to_list() == [1]
+    assert "2,000" in unread["reason"][0]
+    assert len(unread["row"][0]) <= playlists.LONGEST_LINE + 3
+
+
+@given(st.text(alphabet=" \t-–a", max_size=30))
+def test_artist_and_title_are_parted_at_the_first_dash_between_blanks_or_tab(line):
+    quadratic = re.compile(r"\s+[-–—]\s+|\t+")
+    assert playlists.BETWEEN.split(line, maxsplit=1) == quadratic.split(line, maxsplit=1)
+
+
+def test_a_run_of_blanks_takes_time_in_proportion_to_its_length():
+    def seconds(length):
+        line = "a" + " " * length + "b"
+        start = time.process_time()
+        for _ in range(5):
+            playlists.BETWEEN.split(line, maxsplit=1)
+        return time.process_time() - start
+
+    short, long = min(seconds(10_000) for _ in range(3)), min(seconds(100_000) for _ in range(3))
+    assert long < 40 * short  # ten times in theory, a hundred times if it were quadratic

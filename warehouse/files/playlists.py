@@ -22,13 +22,15 @@ from warehouse.files.signals import playlist_format
 XSPF = "http://xspf.org/ns/0/"
 SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
 ADDRESS = re.compile(r"(?:spotify:|https?://)\S+", re.IGNORECASE)
-BETWEEN = re.compile(r"\s+[-–—]\s+|\t+")
+BETWEEN = re.compile(r"(?<!\s)\s+[-–—]\s+|\t+")  # tried once a run of blanks: linear
+LONGEST_LINE = 2_000  # characters
 EXTENDED = re.compile(r"^#EXTINF:[^,]*,")
 NUMBERED = re.compile(r"^\d{1,5}[.)]\s+")
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LISTED = "playlist"  # stands in where the header names none, as the whole file is one list
 TRACK = ("song_id", "title", "artists")
 UNREAD = "neither an id, nor an address, nor artist - title"
+TOO_LONG = f"the line has more than {LONGEST_LINE:,} characters"
 MISTAKEN = "the row has other columns than the header"
 
 
@@ -96,6 +98,9 @@ def listed_entries(lines: Iterable[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     rows, unread = [], []
     for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_LINE:
+            unread.append((number, TOO_LONG, f"{line[:LONGEST_LINE].strip()}..."))
+            continue
         entry = EXTENDED.sub("", line).strip()
         if not entry or entry.startswith("#"):
             continue
