@@ -203,7 +203,7 @@ def read_manifest(build: Path) -> Manifest:
         raise DamagedBuild(f"{path} is not a manifest: {error}. {ADVICE}") from error
 
 
-def load_model(build: Path, name: str, mapped: bool = False) -> object:
+def load_model(build: Path, name: str, mapped: bool = False) -> Any:
     """Return the model in ``models/<name>.joblib``, if it is the one that the build wrote.
 
     A joblib file runs code when it is loaded, so only a file whose hash stands in the manifest
@@ -229,7 +229,7 @@ def load_model(build: Path, name: str, mapped: bool = False) -> object:
                 file.seek(0)
                 # joblib maps only what it opens by name: this one is of the open file.
                 place = f"/dev/fd/{file.fileno()}" if mapped else file
-                model: object = joblib.load(place, mmap_mode="r" if mapped else None)
+                model: Any = joblib.load(place, mmap_mode="r" if mapped else None)
                 return model
     except FileNotFoundError:
         found = "no file"

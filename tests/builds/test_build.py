@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.answers.similar import recommended
+from flows.answers.similar import similar
 from flows.nightly import summary
 from flows.nightly.run import directly
 from flows.settings import settings
@@ -552,7 +552,7 @@ def test_another_source_or_setting_makes_a_new_build(build, golden, tmp_path, ch
     tracks = [shutil.copy(golden / "tracks.csv", tmp_path / name) for name in ("a.csv", "b.csv")]
     tracks[1].write_text(tracks[1].read_text().replace("folk1,", "folk9,"))
     first = build(tmp_path / "var", *tracks, neighbours=3)
-    other = {"neighbours": 3}
+    other: dict[str, float] = {"neighbours": 3}
     if change == "neighbours":
         other["neighbours"] = 2
     elif change == "bound":
@@ -683,7 +683,7 @@ def test_a_home_that_was_moved_still_serves_and_builds(build, golden, snapshot, 
     (tmp_path / "here").rename(tmp_path / "there")
     folder = published(Home(tmp_path / "there"))
     assert asyncio.run(_page(folder, "/segue/songs/folk1")).status_code == 200
-    assert recommended(Published(folder), "Wren")[0] == "Wren - Ada Bell (1973)"
+    assert similar(Published(folder), "Wren").song == "Wren - Ada Bell (1973)"
     before = snapshot(tmp_path / "there")
     build(tmp_path / "there", golden / "tracks.csv", neighbours=3)
     assert snapshot(tmp_path / "there") == before

@@ -44,7 +44,7 @@ DIES_IN_STAGE = """
 import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
-from flows import stages
+from flows.nightly import stages
 from flows.nightly.plan import held, planned
 from flows.nightly.progress import Progress
 from flows.settings import settings

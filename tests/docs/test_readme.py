@@ -25,7 +25,7 @@ PAGES = [
     *sorted((TOP / "docs").rglob("*.md")),
 ]
 SONG = "demoslNLW2gHqPbfZnggrr"
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = vars(typer.main.get_command(app))["commands"]
 
 
 def blocks(text, language):

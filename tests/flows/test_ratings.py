@@ -167,7 +167,7 @@ def test_what_is_asked_is_what_all_songs_would_give_one_version_of_each(seed):
 
 def test_a_recommendation_names_what_was_liked_before_what_was_not():
     vectors = np.array([[1.0], [-1], [2], [2]])
-    factors = Factors(3, np.ones(2), np.zeros(4), vectors, np.ones(4), np.ones(4))
+    factors = Factors(3, np.ones(2), np.zeros(4), vectors, np.ones(4), np.ones(4, dtype=int))
     shelf = visitors.shelved(factors, *[np.arange(4)] * 3)
     both, stars = np.array([0, 1]), np.array([3.5, 1.0])
     assert visitors.recommended(shelf, both, stars).because.tolist() == [0, 0]

@@ -69,7 +69,12 @@ def test_the_same_search_again_tries_the_same(known, done, tmp_path):
 def test_what_judges_is_neither_held_out_nor_learnt_from(known, monkeypatch):
     seen = []
     whole = recommending.known
-    monkeypatch.setattr(recommending, "known", lambda w: seen.append(whole(w)) or seen[0])
+
+    def watched(warehouse):
+        seen.append(whole(warehouse))
+        return seen[0]
+
+    monkeypatch.setattr(recommending, "known", watched)
     tune.case(settings(), songs=1200, learn=True, progress=Progress())
     held_out = set(seen[0].playlists[seen[0].held_out].tolist())
     learnt = set(known.listening.playlists.tolist())

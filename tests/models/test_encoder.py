@@ -215,8 +215,8 @@ def test_the_recipe_describes_each_column_as_the_features_table_wants_it(whole):
     assert found["feature"] == columns(pipeline)
     assert len(set(found["feature"])) == vectors.shape[1]
     assert found["variance_share"].sum() == pytest.approx(1)
-    np.testing.assert_allclose(found["mean"], vectors.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(found["spread"], vectors.std(axis=0), atol=1e-6)
+    np.testing.assert_allclose(np.asarray(found["mean"]), vectors.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(np.asarray(found["spread"]), vectors.std(axis=0), atol=1e-6)
     for name, span in spans(pipeline).items():
         assert set(found["block"][span]) == {name}
         assert len(set(found["weight"][span])) == 1

@@ -303,7 +303,7 @@ def test_an_interval_is_as_wide_as_that_of_the_playlists_not_of_the_queries():
 
 
 def test_one_playlist_has_no_interval():
-    assert interval(np.ones((5, 1)), np.zeros(5)) is None
+    assert interval(np.ones((5, 1)), np.zeros(5, dtype=int)) is None
 
 
 # The headline and the last one

@@ -249,15 +249,15 @@ def test_artists_outside_the_catalogue_tell_who_belongs_together():
         own = strangers[group(strangers) == group(number)]
         playlists += [number] * 6
         artists += [number % SONGS, *rng.choice(own, 5, replace=False)]
-    artists = np.array(artists)
-    families = np.where(artists < SONGS, artists, -1)
-    with_them = Listening(np.array(playlists), families, artists)
+    heard = np.array(artists)
+    families = np.where(heard < SONGS, heard, -1)
+    with_them = Listening(np.array(playlists), families, heard)
     vectors = block(of="artists").fit(told(), with_them).transform(told())
     same, other = by_group(vectors, np.arange(SONGS))
     assert same > 0.7
     assert other < 0.2
-    known = artists < SONGS
-    without = Listening(with_them.playlists[known], families[known], artists[known])
+    known = heard < SONGS
+    without = Listening(with_them.playlists[known], families[known], heard[known])
     assert not block(of="artists").fit(told(), without).heard_.any()
 
 

@@ -137,7 +137,7 @@ def catalogues(draw, fewest=0, most=30):
 @settings(max_examples=60, deadline=None)
 @given(catalogue=catalogues(), k=st.integers(1, 12))
 def test_lists_are_what_the_rules_give_over_every_distance(catalogue, k):
-    assert_by_the_rules(*catalogue, k)
+    assert_by_the_rules(*catalogue, k=k)
 
 
 @settings(max_examples=30, deadline=None)
@@ -149,7 +149,7 @@ def test_lists_are_what_the_rules_give_where_the_search_begins_shallow(catalogue
         patch.setattr(ranking, "DEEPEST", 16)
         patch.setattr(ranking, "HELD", 40)
         patch.setattr(ranking, "WORKED_ON", 20)
-        assert_by_the_rules(*catalogue, k)
+        assert_by_the_rules(*catalogue, k=k)
 
 
 @settings(max_examples=60, deadline=None)
@@ -170,7 +170,7 @@ def test_no_list_breaks_a_rule_and_none_is_short_where_a_song_would_fit(catalogu
 def test_a_long_list_begins_with_the_short_one(catalogue):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "DEPTH", 12)
-        lists = {k: recommended(*catalogue, k) for k in (5, 10, 20)}
+        lists = {k: recommended(*catalogue, k=k) for k in (5, 10, 20)}
     np.testing.assert_array_equal(lists[10].songs[:, :5], lists[5].songs)
     np.testing.assert_array_equal(lists[20].songs[:, :5], lists[5].songs)
     np.testing.assert_array_equal(lists[20].distances[:, :5], lists[5].distances)

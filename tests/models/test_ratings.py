@@ -117,7 +117,7 @@ def test_errors_in_folds_are_of_ratings_that_were_not_seen_in_any_order(planted)
     columns, shape = (planted.users, planted.songs, planted.ratings), (USERS, SONGS)
     errors = errors_in_folds(*columns, shape, 3)
     assert errors["factors"] < 0.7 * errors["biases"] < 0.7 * errors["song means"]
-    turned = errors_in_folds(*(column[::-1] for column in columns), shape, 3)
+    turned = errors_in_folds(*(column[::-1] for column in columns), shape=shape, folds=3)
     assert turned == errors
     noise = np.random.default_rng(8).choice([1.0, 5.0], len(planted.ratings))
     assert min(errors_in_folds(*columns[:2], noise, shape, 3).values()) > 1.98

@@ -98,7 +98,7 @@ def test_equal_songs_are_one_taste():
 
 
 def songs_of(tastes, **columns):
-    absent = dict.fromkeys(AVERAGED, [0.5] * len(tastes))
+    absent: dict = dict.fromkeys(AVERAGED, [0.5] * len(tastes))
     ids = [f"s{number:03}" for number in range(len(tastes))]
     absent |= {"year": 2000, "duration_ms": 1.0}
     return pl.DataFrame({"song_id": ids, **absent, **columns}).cast({"year": pl.Int64})

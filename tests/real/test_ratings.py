@@ -21,7 +21,7 @@ def movielens(shared_data):
 
 
 def fit(movielens, kept=slice(None), recipe=None):
-    return fitted(*(column[kept] for column in movielens), (943, 1682), recipe)
+    return fitted(*(column[kept] for column in movielens), shape=(943, 1682), recipe=recipe)
 
 
 def rmse(errors):
@@ -35,7 +35,7 @@ def test_the_file_is_the_one_that_was_measured(movielens):
 
 
 def test_in_five_folds_the_error_is_well_under_that_of_biases_and_of_plain_factors(movielens):
-    errors = errors_in_folds(*movielens, (943, 1682), FOLDS)
+    errors = errors_in_folds(*movielens, shape=(943, 1682), folds=FOLDS)
     assert errors["song means"] > 1
     assert errors["biases"] < 0.944  # measured: 0.9394
     assert errors["factors"] < 0.90  # measured: 0.8969; the target was 0.935

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import httpx
 import polars as pl
@@ -341,14 +341,14 @@ def open_reader(build: Path) -> Reader:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update"]  # fmt: skip
-SERVE = "import sys; from pathlib import Path; from flows.serve import serve; " \
+SERVE = "import sys; from pathlib import Path; from flows.site.serve import serve; " \
     "serve(Path(sys.argv[1]), port=int(sys.argv[2]))"  # fmt: skip
 
 
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+        return int(listener.getsockname()[1])
 
 
 def wait_until_open(port: int, process: subprocess.Popen[str], seconds: float = 30) -> None:
@@ -405,18 +405,24 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+class WatchedPage(Page):
+    """What ``page_of`` opens."""
+
+    complaints: list[str]
+
+
 @contextmanager
 def page_of(
-    browser: Browser, width: int, scheme: str = "light", script: bool = True
-) -> Iterator[Page]:
+    browser: Browser, width: int, scheme: Literal["light", "dark"] = "light", script: bool = True
+) -> Iterator["WatchedPage"]:
     """Open a page that keeps what its console says in ``complaints``."""
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=script
     )
-    page = context.new_page()
-    page.complaints = []
-    page.on("console", lambda message: page.complaints.append(message.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: page.complaints.append("dialog"))
+    page = cast(WatchedPage, context.new_page())
+    complaints = page.complaints = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda _: complaints.append("dialog"))
     yield page
     context.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datasette.plugins import pm
+from datasette.plugins import pm  # type: ignore[attr-defined]
 from tests.site.conftest import Reader
 
 PLUGINS = Path(__file__).parents[2] / "datasette" / "plugins"

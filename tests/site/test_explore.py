@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import polars as pl
 import pytest
+from playwright.sync_api import Position
 
 from flows.answers.explore import CHARTS
 from tests.site.conftest import page_of
@@ -137,11 +138,11 @@ def test_the_map_is_read_by_pointer(browser, demo_address):
         canvas.scroll_into_view_if_needed()
         told = page.evaluate("fetch('/api/v1/map').then((answer) => answer.json())")
         side = canvas.bounding_box()["width"]
-        at = {"x": told["x"][0] * side, "y": told["y"][0] * side}
+        at = Position(x=told["x"][0] * side, y=told["y"][0] * side)
         canvas.hover(position=at)
         assert page.locator(".near-song a").inner_text() in told["label"]
         page.get_by_role("button", name="Enlarge").click()
-        canvas.click(position={"x": side / 2 + 1, "y": side - 3})  # where nothing lies, at most
+        canvas.click(position=Position(x=side / 2 + 1, y=side - 3))  # where nothing lies, at most
         page.goto(f"{demo_address}/explore")
         page.locator("canvas").click(position=at)
         page.wait_for_url("**/segue/songs/*")

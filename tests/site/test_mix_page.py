@@ -9,6 +9,7 @@ from html import unescape
 from xml.etree import ElementTree as Xml
 
 import pytest
+from playwright.sync_api import FilePayload
 
 from tests.site.conftest import FORM, page_of
 from warehouse.files.playlists import MEDIA_TYPES, WRITERS
@@ -265,7 +266,8 @@ def test_an_export_is_mixed_and_downloaded_in_a_browser(browser, demo_address, d
         example = pool.submit(demo_reader.get, "/api/v1/mix").result().json()["example"]
     with page_of(browser, 1000, script=script) as page:
         page.goto(f"{demo_address}/mix")
-        export = {"name": "liked.csv", "mimeType": "text/csv", "buffer": exportify(example)}
+        file = exportify(example)
+        export = FilePayload(name="liked.csv", mimeType="text/csv", buffer=file)
         page.get_by_label("Or a file").set_input_files(export)
         page.get_by_label("Songs in the playlist").fill("10")
         page.get_by_role("button", name="Mix", exact=True).click()

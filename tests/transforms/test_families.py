@@ -9,7 +9,7 @@ from transforms.families import base_title, families, folded, with_families
 from transforms.tracks import cleaned
 from transforms.versions import MEASUREMENTS, MOODS
 from warehouse.contracts import FAMILIES
-from warehouse.demo.files import demo_songs
+from warehouse.demo.catalogue import demo_songs
 from warehouse.files import sources
 
 SCHEMA = {

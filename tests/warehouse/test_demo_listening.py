@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from warehouse.demo.catalogue import SCENES
-from warehouse.demo.files import HEADERS, demo_listening, demo_ratings, demo_songs, write_demo
+from warehouse.demo.catalogue import SCENES, demo_songs
+from warehouse.demo.files import HEADERS, demo_listening, demo_ratings, write_demo
 from warehouse.demo.listening import CIRCLES
 
 SOUNDS = (
