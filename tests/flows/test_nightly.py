@@ -30,7 +30,7 @@ keep_prefect_private(home)
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED
 from prefect.testing.utilities import prefect_test_harness
-from flows import nightly
+from flows.nightly import prefect_flows as nightly
 from warehouse.errors import BuildRejected, InputError
 
 def step(function):
