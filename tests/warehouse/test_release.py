@@ -216,9 +216,10 @@ def test_a_model_of_a_version_whose_code_has_moved_is_said_to_be_that(home):
     build = new_build(home, NOW, ID)
     (build / "models").mkdir()
     module = ModuleType("segue_of_yesterday")
-    module.Encoder = type("Encoder", (), {"__module__": module.__name__})
+    encoder = type("Encoder", (), {"__module__": module.__name__})
+    vars(module)["Encoder"] = encoder
     sys.modules[module.__name__] = module
-    joblib.dump(module.Encoder(), build / "models" / "encoder.joblib")
+    joblib.dump(encoder(), build / "models" / "encoder.joblib")
     write_manifest(build, manifest_of(build))
     del sys.modules[module.__name__]
     with pytest.raises(OtherVersion, match=r"encoder\.joblib was written by Segue 0\.1\.0 .*build"):

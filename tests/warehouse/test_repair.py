@@ -19,12 +19,12 @@ def finished(home, build_id):
     build = new_build(home, NOW, build_id)
     (build / "segue.db").write_text("songs")
     facts = file_facts(build)
-    values = {"name": build.name, "published_at": NOW.isoformat(), "code_version": "0.1.0"}
+    values: dict = {"name": build.name, "published_at": NOW.isoformat(), "code_version": "0.1.0"}
     write_manifest(build, Manifest(build_id, **values, **EMPTY, peak_memory_mb=1.0, files=facts))
     return build.name
 
 
-EMPTY = {"parameters": {}, "sources": {}, "counts": {}, "seconds": {}}
+EMPTY: dict = {"parameters": {}, "sources": {}, "counts": {}, "seconds": {}}
 
 
 def turned(home, name):

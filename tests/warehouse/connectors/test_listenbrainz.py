@@ -15,6 +15,7 @@ import pytest
 
 from warehouse.connectors import listenbrainz
 from warehouse.connectors.http import Client, SystemClock
+from warehouse.connectors.listens import files
 from warehouse.connectors.snapshots import Snapshot, all_origins
 from warehouse.demo.services.listenbrainz import JSPF
 from warehouse.demo.services.server import Reply
@@ -185,7 +186,7 @@ def test_half_an_hour_of_silence_ends_a_session():
     played = [
         {"user": "rob", "listened_at": FIRST + s, "title": f"Song {s}", "artist": "A"} for s in when
     ]
-    sessions, _ = listenbrainz.files(played)
+    sessions, _ = files(played)
     named = [row["session_id"] for row in csv.DictReader(io.StringIO(sessions))]
     assert [named.index(name) for name in named] == [0, 0, 2, 2]
 
@@ -197,7 +198,7 @@ def test_who_plays_a_song_more_likes_it_more():
         for title, count in plays.items()
         for n in range(count)
     ]
-    _, ratings = listenbrainz.files(played)
+    _, ratings = files(played)
     stars = {r["track_name"]: float(r["rating"]) for r in csv.DictReader(io.StringIO(ratings))}
     assert stars == {"often": 5.0, "sometimes": 4.0, "once": 3.0}
 

@@ -77,6 +77,7 @@ class Fake:
     """A stand-in; each service says in ``answer`` what it makes of a request."""
 
     service: ClassVar[str]
+    base: str  # its address, once it is served
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
