@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from warehouse.errors import InputError, SegueError
 
 app = typer.Typer(
-    help="Turn a catalogue of songs into recommendations, every night, and serve them read-only.",
+    help="Turn a catalogue of songs into recommendations every night, and serve them read-only.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,13 +37,13 @@ LONGEST_REPLY = 200  # characters
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Home = Annotated[
-    Path | None, typer.Option(help="Folder of warehouse and builds.", show_default="./var")
+    Path | None, typer.Option(help="Folder of the warehouse and the builds.", show_default="./var")
 ]
 Tracks = Annotated[
     list[Path] | None,
     typer.Option(
         help="Track file (.csv, .csv.gz, .parquet); repeat it for several. "
-        "Without one the built-in demo catalogue is used."
+        "Without any, the built-in demo catalogue is used."
     ),
 ]
 Genres = Annotated[
@@ -53,7 +53,7 @@ Genres = Annotated[
 Playlists = Annotated[
     list[Path] | None,
     typer.Option(
-        help="File of playlists (.csv, .csv.gz, .parquet, or a .json export of Spotify's); "
+        help="File of playlists (.csv, .csv.gz, .parquet, or a .json export from Spotify); "
         "repeat it for several."
     ),
 ]
@@ -135,7 +135,7 @@ def build(
         if published:
             out.print(summary.text(manifest, _home(chosen)))
         else:
-            out.print(f"Nothing to do: {manifest.name} is made from the same sources, code and")
+            out.print(f"Nothing to do: {manifest.name} was made from the same sources, code and")
             out.print("settings. Use --force to build it again.")
         home_option = f" --home {chosen.home}" if home else ""
         out.print(f"Now look at it: uv run segue serve{home_option}")
@@ -146,15 +146,15 @@ def serve(
     home: Home = None,
     host: Annotated[str | None, typer.Option(help="Address.", show_default="127.0.0.1")] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port; 0: a free one.", show_default="8001")
+        int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8001")
     ] = None,
-    allow_sql: Annotated[bool | None, typer.Option(help="Let visitors run SQL.")] = None,
+    allow_sql: Annotated[bool | None, typer.Option(help="Let visitors run their own SQL.")] = None,
     allow_download: Annotated[
         bool | None, typer.Option(help="Let visitors download the database.")
     ] = None,
-    suggest_facets: Annotated[bool | None, typer.Option(help="Look for facets; slow.")] = None,
+    suggest_facets: Annotated[bool | None, typer.Option(help="Suggest facets (slow).")] = None,
 ) -> None:
-    """Open the published build as a web site."""
+    """Serve the published build as a web site."""
     from flows.nightly.schedule import free_port
     from flows.site.serve import serve as answer
     from warehouse import release
@@ -184,7 +184,7 @@ def serve(
 @app.command()
 def schedule(
     cron: Annotated[
-        str | None, typer.Option(help="When, in UTC.", show_default="0 3 * * *")
+        str | None, typer.Option(help="When to refresh, in UTC.", show_default="0 3 * * *")
     ] = None,
     tracks: Tracks = None,
     genres: Genres = None,
@@ -193,7 +193,7 @@ def schedule(
     neighbours: Neighbours = None,
     home: Home = None,
 ) -> None:
-    """Refresh the build every night, until stopped."""
+    """Refresh the build every night until stopped."""
     from flows.nightly.schedule import serve_nightly
     from flows.settings import keep_prefect_private
 
@@ -226,7 +226,7 @@ def status(home: Home = None) -> None:
 
 @app.command()
 def builds(home: Home = None) -> None:
-    """List the builds that are kept, newest last."""
+    """List the builds on disk, newest last."""
     from warehouse import release
 
     with _told():
@@ -247,10 +247,10 @@ def builds(home: Home = None) -> None:
 
 @app.command()
 def rollback(
-    name: Annotated[str | None, typer.Argument(help="A build of `segue builds`.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A build listed by `segue builds`.")] = None,
     home: Home = None,
 ) -> None:
-    """Serve an earlier build again: the one named, or the one before."""
+    """Go back to an earlier build: the one named, or the one before the current one."""
     from warehouse import release
 
     with _told():
@@ -258,26 +258,26 @@ def rollback(
         with release.held(place, "rollback"):
             target = name or _one_before(place)
             before = release.promote(place, target)
-        out.print(f"Now serves {target} (before: {before}). Restart `segue serve` to show it.")
+        out.print(f"Now serving {target} (was {before}). Restart `segue serve` to show it.")
 
 
 @app.command()
 def similar(
     song: Annotated[
-        str | None, typer.Argument(help="A song_id or a title. Without it, give features.")
+        str | None, typer.Argument(help="A song_id or a title; or give --features instead.")
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option(help="JSON object of features, a file that holds one, or - for stdin."),
+        typer.Option(help="JSON object of features, a file with one, or - for stdin."),
     ] = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Show the means of the list's audio features.")
+        bool, typer.Option("--profile", help="Show the mean audio features of the list.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     neighbours: Neighbours = None,
     home: Home = None,
 ) -> None:
-    """Show the songs like one of the catalogue, or like a new one of given features.
+    """Show songs similar to one in the catalogue, or to a new one with the given features.
 
     With --json and neither SONG nor --features, the features are read from stdin.
     """
@@ -304,7 +304,7 @@ def similar(
         for m in found.similar:
             year = str(m.year or "")
             table.add_row(str(m.rank), m.title, m.artist, year, f"{m.distance:.2f}", m.reason or "")
-        out.print(f"Like {found.song}")
+        out.print(f"Similar to {found.song}")
         out.print(table)
         if found.feature_profile:
             means = _table("feature", "the song", "its list", "catalogue", "unit")
@@ -318,16 +318,16 @@ def similar(
 def search(
     text: Annotated[str, typer.Argument(help="A title, an artist, both, or what it is about.")],
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="Songs to show.")] = 20,
-    year_from: Annotated[int | None, typer.Option(help="The first year.")] = None,
-    year_to: Annotated[int | None, typer.Option(help="The last year.")] = None,
-    genre: Annotated[str | None, typer.Option(help="Of the song or its artist.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many songs to show.")] = 20,
+    year_from: Annotated[int | None, typer.Option(help="Only songs from this year on.")] = None,
+    year_to: Annotated[int | None, typer.Option(help="Only songs up to this year.")] = None,
+    genre: Annotated[str | None, typer.Option(help="Genre of the song or its artist.")] = None,
     explicit: Annotated[
-        bool | None, typer.Option("--explicit/--clean", help="Marked so, or marked not so.")
+        bool | None, typer.Option("--explicit/--clean", help="Only songs marked so, or not so.")
     ] = None,
     home: Home = None,
 ) -> None:
-    """Find songs, whatever the spelling, case and word order."""
+    """Find songs, whatever the spelling, case or word order."""
     from flows.answers import search as finding
     from warehouse import release
     from warehouse.published import Published
@@ -345,20 +345,20 @@ def search(
             versions = str(s.others + 1) if s.others else ""
             year = str(s.year or "")
             table.add_row(s.title, s.artist, year, s.album or "", versions, s.how, s.song_id)
-        out.print(table if found.songs else "No song is like that.")
+        out.print(table if found.songs else "No songs found.")
         if found.total > len(found.songs):
-            out.print(f"The best {len(found.songs)} of {found.total:,} that come near.")
+            out.print(f"The best {len(found.songs)} of {found.total:,} matches.")
 
 
 @app.command()
 def request(
-    file: Annotated[str, typer.Argument(help="A JSON file of questions, or - for stdin.")],
+    file: Annotated[str, typer.Argument(help="A JSON file with questions, or - for stdin.")],
     home: Home = None,
 ) -> None:
-    """Answer questions in JSON, each a search and a playlist, by names, ids and distances.
+    """Answer a batch of questions in JSON, each a search and a playlist.
 
-    FILE holds an array such as [{"search": "money", "playlist": ["<song_id>"],
-    "recommender_neighbors": 50, "search_neighbors": 20}].
+    Answers give names, ids and distances. FILE holds an array such as [{"search": "money",
+    "playlist": ["<song_id>"], "recommender_neighbors": 50, "search_neighbors": 20}].
     """
     from flows.answers import batch as asking
     from flows.answers.playlists import MOST_BYTES
@@ -377,15 +377,15 @@ def evaluate(
     playlists: Playlists = None,
     name: Annotated[
         str | None,
-        typer.Option("--build", help="A build of `segue builds`.", show_default="served"),
+        typer.Option("--build", help="A build listed by `segue builds`.", show_default="served"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     home: Home = None,
 ) -> None:
-    """Say how good the recommendations of a build are, beside simple means.
+    """Measure how good the recommendations of a build are, beside simple baselines.
 
-    With --playlists they are held against playlists that the build has not seen, else against
-    those that it held out.
+    With --playlists they are scored on playlists that the build has not seen, otherwise on those
+    that it held out.
     """
     from flows.judging import score as scoring
 
@@ -418,16 +418,16 @@ def rate(
     file: Annotated[
         str | None,
         typer.Argument(
-            help="Your ratings as CSV or JSON, or - for stdin. Without it, you are asked."
+            help="Your ratings as CSV or JSON, or - for stdin. Without it, you are asked for them."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     home: Home = None,
 ) -> None:
-    """Say what you think of some songs, 1 to 5, and see what you would like.
+    """Rate some songs from 1 to 5 and see what you might like.
 
-    You are asked about five songs and told three; Enter passes a song over that you do not know, m
-    asks about five others. Nothing is kept.
+    You are asked about five songs and get three; press Enter for a song you do not know, m for
+    five others. Nothing is kept.
     """
     from flows.answers import ratings as visiting
     from warehouse import release
@@ -437,7 +437,7 @@ def rate(
         build = Published(release.published(_home(_settings(home=home))))
         unused: dict[str, list[str]] = {}
         if file is None:
-            err.print("Rate these songs from 1 to 5; Enter: not known; m: five others.")
+            err.print("Rate these songs from 1 to 5; Enter: don't know it; m: five others.")
             tell = (lambda _: None) if as_json else _show_recommended
             ratings = visiting.interview(build, _reply, tell)
         else:
@@ -453,7 +453,7 @@ def rate(
         elif file is not None:
             _show_recommended(visiting.rate(build, ratings))
         elif not ratings:
-            out.print("Nothing was rated, so nothing is recommended.")
+            out.print("You rated nothing, so nothing is recommended.")
 
 
 @app.command()
@@ -461,20 +461,20 @@ def tune(
     tracks: Tracks = None,
     genres: Genres = None,
     playlists: Playlists = None,
-    trials: Annotated[int, typer.Option(min=1, help="Recipes to try.")] = 40,
-    songs: Annotated[int, typer.Option(min=100, help="Songs to try them on.")] = 20_000,
+    trials: Annotated[int, typer.Option(min=1, help="How many recipes to try.")] = 40,
+    songs: Annotated[int, typer.Option(min=100, help="How many songs to try them on.")] = 20_000,
     learn: Annotated[
         bool,
         typer.Option(
             "--learn/--judge-only",
-            help="Learn from the playlists, or use them to judge alone, for catalogues without.",
+            help="Learn from the playlists, or only judge by them (for catalogues without).",
         ),
     ] = True,
-    log: Annotated[Path, typer.Option(help="Every trial is added to this file as JSON.")] = Path(
+    log: Annotated[Path, typer.Option(help="File to append every trial to, as JSON.")] = Path(
         "tune.jsonl"
     ),
 ) -> None:
-    """Search for the weights with which the distance finds most of what real playlists hold."""
+    """Search for the weights of the distance that best find what real playlists hold."""
     from flows.judging import tune as tuning
     from flows.nightly.progress import Progress
 
@@ -497,21 +497,21 @@ def tune(
 
 @app.command()
 def mix(
-    file: Annotated[str, typer.Argument(help="What was saved, or - for stdin.")],
-    places: Annotated[int, typer.Option(min=1, max=500, help="Songs wanted.")] = 50,
+    file: Annotated[str, typer.Argument(help="A list of saved songs, or - for stdin.")],
+    places: Annotated[int, typer.Option(min=1, max=500, help="Songs in the playlist.")] = 50,
     form: Annotated[
         str | None,
-        typer.Option("--format", help="csv, m3u8, xspf, jspf, uris or json; a table without it."),
+        typer.Option("--format", help="csv, m3u8, xspf, jspf, uris or json; by default a table."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--out", help="File to write; its ending tells the format.")
+        Path | None, typer.Option("--out", help="File to write; its ending gives the format.")
     ] = None,
     home: Home = None,
 ) -> None:
-    """Make a playlist of other songs out of what was saved, each taste by its share.
+    """Make a playlist of other songs from saved ones, balanced across their tastes.
 
-    FILE holds links, URIs or ids of Spotify, lines "artist - title", a CSV such as Exportify's,
-    or Spotify's YourLibrary.json.
+    FILE holds Spotify links, URIs or ids, lines "artist - title", a CSV such as Exportify's, or
+    Spotify's YourLibrary.json.
     """
     from flows.answers import playlists as mixes
     from warehouse import release
@@ -528,7 +528,7 @@ def mix(
         made = mixes.mixed(build, mixes.Saved(text, name=name, places=places))
         _tell_unmatched(made)
         if not made.saved:
-            raise InputError(f"Nothing of {name} is in the catalogue.")
+            raise InputError(f"No song in {name} is in the catalogue.")
         if form is None:
             _tell_mix(made)
             return
@@ -544,25 +544,25 @@ def mix(
 
 
 @app.command()
-def demo(folder: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
-    """Write the built-in demo as CSV, as an example: songs, artists' genres, playlists, ratings."""
+def demo(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
+    """Write the demo catalogue as CSV: songs, genres of artists, playlists and ratings."""
     from warehouse.demo.files import HEADERS, write_demo
 
     with _told():
         there = [str(folder / name) for name in HEADERS if (folder / name).exists()]
         if there:
-            raise InputError(f"There already: {', '.join(there)}. Name another folder.")
+            raise InputError(f"Already there: {', '.join(there)}. Choose another folder.")
         files = write_demo(folder)
         for path in (*files.tracks, *files.genres, *files.playlists, *files.ratings):
             out.print(f"Wrote {path}")
         given = _files(files.tracks, files.genres, files.playlists, files.ratings)
         words = [f"--{option} {path}" for option, paths in given.items() for path in paths or ()]
-        out.print(f"Build from them: uv run segue build {' '.join(words)}")
+        out.print(f"To build from them: uv run segue build {' '.join(words)}")
 
 
 @app.command(hidden=True)
 def docs() -> None:
-    """Write the files that are generated from the contracts and the interface, in a checkout."""
+    """Write the generated files of a checkout, from the contracts and the interface."""
     from flows.site.api import described
     from warehouse.site.describe import GENERATED
 
@@ -586,10 +586,10 @@ def _show_recommended(songs: Any) -> None:
     table = _table("", "song", "artist", "year", "stars", "why")
     for song in songs:
         led = song.because
-        why = f"you gave {led.rating:g} to {led.label}" if led else "liked by most"
+        why = f"you gave {led.rating:g} to {led.label}" if led else "most people like it"
         stars = f"{song.predicted_rating:.1f}"
         table.add_row(str(song.rank), song.title, song.artist, str(song.year or ""), stars, why)
-    out.print("You would like")
+    out.print("You might like")
     out.print(table)
 
 
@@ -625,7 +625,7 @@ def _build(place: Any, name: str | None) -> Path:
     names = [manifest.name for manifest in release.builds(place)]
     if name not in names:
         there = ", ".join(names) or "none"
-        raise InputError(f"There is no build {name} in {place.builds}; there are: {there}.")
+        raise InputError(f"There is no build {name} in {place.builds}. There is: {there}.")
     folder: Path = place.builds / name
     return folder
 
@@ -636,13 +636,13 @@ def _one_before(place: Any) -> str:
     current = release.published(place).name
     earlier = [m.name for m in release.builds(place) if m.name < current]
     if not earlier:
-        raise InputError(f"There is no build before {current}. See: segue builds")
+        raise InputError(f"There is no build before {current}. To list the builds: segue builds")
     return earlier[-1]
 
 
 def _features(given: str | None) -> dict[str, Any]:
     if given is None:
-        raise InputError("Give a song, or --features with a JSON object. See: segue similar --help")
+        raise InputError("Give a song, or --features with a JSON object. See segue similar --help.")
     text = given if given.lstrip().startswith(("{", "[")) else _text_of(given)
     try:
         value = json.loads(text)
@@ -657,7 +657,7 @@ def _features(given: str | None) -> dict[str, Any]:
 
 
 def _tell_mix(made: Any) -> None:
-    table = _table("song", "artist", "year", "taste", "near")
+    table = _table("song", "artist", "year", "taste", "close to")
     for song in made.songs:
         table.add_row(song.title, song.artist, str(song.year or ""), song.taste, song.near.label)
     out.print(table)
@@ -672,7 +672,7 @@ def _tell_unmatched(made: Any) -> None:
     if not lost:
         return
     err.print(
-        f"Songs found: {made.saved:,}. Lines that stand for none: {len(lost):,}.", markup=False
+        f"Songs found: {made.saved:,}. Lines that match no song: {len(lost):,}.", markup=False
     )
     for row in lost[:UNMATCHED_SHOWN]:
         err.print(f"  line {row.line}: {row.reason}: {row.row[:100]}", markup=False)
@@ -689,7 +689,7 @@ def _text_of(place: str, most: int = -1) -> str:
             return file.read(most + (most >= 0))
     except FileNotFoundError as error:
         raise InputError(
-            f"Expected a file, or - for standard input; there is no {place!r} in {Path.cwd()}."
+            f"Expected a file, or - for standard input, but there is no {place!r} in {Path.cwd()}."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{place!r} cannot be read: {error}. Expected text in UTF-8.") from error
+        raise InputError(f"{place!r} cannot be read: {error}. Expected UTF-8 text.") from error

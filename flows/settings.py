@@ -47,11 +47,11 @@ class Settings(BaseSettings):
         (), description="Files of ratings, as SEGUE_TRACKS. None: those of the demo, or none."
     )
     held_out_share: float = Field(
-        0.1, ge=0, le=0.5, description="Share of the playlists that is kept for the evaluation."
+        0.1, ge=0, le=0.5, description="Share of the playlists held out for the evaluation."
     )
     neighbours: int = Field(5, ge=1, le=100, description="Recommendations for each song.")
     hub_cap: int = Field(
-        13, ge=5, description="Lists that may hold a song among their first five places."
+        13, ge=5, description="How many lists may have a song among their first five."
     )
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="Share of rejected rows above which a build stops."
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         0.05,
         ge=0,
         le=1,
-        description="Share by which the headline of the evaluation may fall under the last one.",
+        description="Share by which the evaluation's headline may fall below the last build's.",
     )
     row_count_tolerance: float = Field(
         0.2,
@@ -74,14 +74,14 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Share by which row counts may differ from those of the last build.",
     )
-    keep: int = Field(7, ge=1, description="Builds to keep, besides the one that is served.")
+    keep: int = Field(7, ge=1, description="Builds to keep besides the one that is served.")
     cron: str = Field("0 3 * * *", description="When to refresh, in UTC: five cron fields.")
     host: str = Field("127.0.0.1", min_length=1, description="Address that the site listens on.")
     port: int = Field(8001, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
     allow_sql: bool = Field(False, description="Let visitors of the site run their own SQL.")
     allow_download: bool = Field(False, description="Let visitors download the database file.")
     suggest_facets: bool = Field(
-        False, description="Let the site look for facets on each page, which is slow."
+        False, description="Let the site suggest facets on table pages, which is slow."
     )
 
     @field_validator("home", mode="after")
@@ -148,7 +148,7 @@ def _warn_of_misspelt(names: Iterable[str]) -> None:
     for name in sorted(n.upper() for n in names):
         if name.startswith(PREFIX) and name not in known:
             for near in difflib.get_close_matches(name, known, n=1, cutoff=0.85):
-                logger.warning("%s is not a setting and was ignored: %s is", name, near)
+                logger.warning("%s is not a setting and was ignored; did you mean %s?", name, near)
 
 
 def keep_prefect_private(home: Path, quiet: bool = False) -> None:

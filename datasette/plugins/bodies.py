@@ -15,7 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 LONGEST = 1_000_000  # bytes; 10,000 songs by their addresses are 560,000
-TITLE = f"Expected at most {LONGEST:,} bytes in a request. Send less."
+TITLE = f"The request is too large: expected at most {LONGEST:,} bytes."
 
 
 @hookimpl

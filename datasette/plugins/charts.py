@@ -26,5 +26,5 @@ async def drawing(datasette: Datasette, request: Request) -> Response:
     try:
         text = (file / request.url_vars["name"]).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise NotFound("The build has no such drawing") from error
+        raise NotFound("The build has no such chart") from error
     return Response(text, content_type="image/svg+xml; charset=utf-8")

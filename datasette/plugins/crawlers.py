@@ -92,7 +92,7 @@ async def names(datasette: Datasette, request: Request) -> Response:
         sql, {"first": first, "last": first + MOST}
     )
     if not found.rows:
-        raise NotFound("There is no such part of the sitemap")
+        raise NotFound("The sitemap has no such part")
     paths = [beginning + encoded(row[0]) for row in found.rows]
     return listed(datasette, request, "urlset", "url", paths)
 

@@ -41,5 +41,5 @@ async def file(datasette: Datasette, request: Request) -> AsgiFileDownload:
         raise Forbidden("Downloads are switched off on this site")
     path = Path(datasette.get_database(DATABASE).path).parent / name
     if name not in FILES or not path.is_file():
-        raise NotFound(f"No file is called {name}")
+        raise NotFound(f"There is no file called {name}")
     return AsgiFileDownload(str(path), filename=path.name, content_type=FILES[name])

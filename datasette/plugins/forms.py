@@ -102,12 +102,12 @@ async def mixed(
         try:
             text = (await file.read()).decode()
         except UnicodeDecodeError as error:
-            raise Refused(422, f"{name} cannot be read: expected text in UTF-8.") from error
+            raise Refused(422, f"{name} cannot be read: expected UTF-8 text.") from error
     places = typed["places"].strip()
     if not re.fullmatch(r"[0-9]{1,4}", places) or not 1 <= int(places) <= most_places:
-        raise Refused(422, f"Expected 1 to {most_places} as the number of songs.")
+        raise Refused(422, f"Expected a number of songs from 1 to {most_places}.")
     if not text.strip():
-        raise Refused(422, "Nothing was given. Paste some songs, or choose a file.")
+        raise Refused(422, "There is nothing to mix yet. Paste some songs, or choose a file.")
     sent = {"text": text, "name": name, "places": int(places)}
     made = await answered(datasette, "/mix", sent)
     songs = [song["song_id"] for song in made["songs"]]
@@ -210,7 +210,7 @@ async def filled(request: Request) -> FormData:
     try:
         return await reader(incoming.headers, body, **limits).parse()
     except MultiPartException as error:
-        raise Refused(422, f"Expected a form that can be read. {error.message}") from error
+        raise Refused(422, f"The form cannot be read. {error.message}") from error
 
 
 async def bounded(incoming: Incoming, most: int) -> AsyncGenerator[bytes, None]:
@@ -223,7 +223,7 @@ async def bounded(incoming: Incoming, most: int) -> AsyncGenerator[bytes, None]:
     async for chunk in incoming.stream():
         size += len(chunk)
         if size > most:
-            raise Refused(413, f"Expected at most {most:,} bytes in all. Give less.")
+            raise Refused(413, f"Too much was sent: expected at most {most:,} bytes in all.")
         yield chunk
 
 

@@ -41,13 +41,13 @@ def refusal(request: Request, exception: Exception) -> Exception | None:
     """Return what the visitor is told, where the address is to blame for the exception."""
     told: Exception | None = None
     if isinstance(exception, OSError) and exception.errno == errno.ENAMETOOLONG:
-        told = NotFound("No file has so long a name")
+        told = NotFound("There is no file with so long a name")
     elif isinstance(exception, sqlite3.ProgrammingError) and "binding" in str(exception):
-        told = NotFound("No row has a key of so few parts")
+        told = NotFound("The address has fewer parts than the key of this table")
     elif not request.query_string or f"/{DATABASE}" not in request.path:
         return None
     elif isinstance(exception, DatasetteError) and exception.status >= 500:
         told = BadRequest(exception.message)
     elif isinstance(exception, UNREADABLE):
-        told = BadRequest(f"The address asks for what cannot be read: {exception}")
+        told = BadRequest(f"The address cannot be understood: {exception}")
     return told

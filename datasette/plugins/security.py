@@ -99,7 +99,7 @@ def guarded(app: App, refused: Callable[[int], Awaitable[str]], base: bytes = b"
         path = decoded_path(scope).removeprefix(base)
         status = refusal(scope["method"], path)
         if status and path.startswith(b"/api/"):
-            title = json.dumps({"title": "No answer is at this address.", "status": status})
+            title = json.dumps({"title": "There is nothing at this address.", "status": status})
             await refuse(send_with_headers, status, title, b"application/problem+json")
         elif status:
             await refuse(send_with_headers, status, await refused(status))

@@ -1,11 +1,11 @@
-// The map of the catalogue: moved, enlarged and read by pointer or keyboard. Without this file the
-// page shows a picture of it.
+// The map of the catalogue, moved, zoomed and read with a pointer or the keyboard. Without this file
+// the page shows a picture of it.
 
 const place = document.getElementById("map");
 const picture = place?.querySelector("img");
 const REACH = 28; // pixels from the pointer within which a song is named
-const CLOSEST = 60; // how far it can be enlarged
-const NAMED = 14; // names that are shown at once
+const CLOSEST = 60; // how far it can be zoomed in
+const NAMED = 14; // names shown at once
 
 if (place) start().catch(() => {}); // the picture stays
 
@@ -24,15 +24,15 @@ async function start() {
   const keys = document.createElement("p");
   keys.className = "fine";
   keys.id = "map-keys";
-  keys.textContent = `The ${songs.song_id.length.toLocaleString("en")} best known songs can be ` +
-    "chosen here. Arrow keys move, + and − enlarge and reduce, 0 shows all, Enter opens the song.";
+  keys.textContent = `You can pick any of the ${songs.song_id.length.toLocaleString("en")} best known ` +
+    "songs. Arrow keys move, + and − zoom, 0 resets the view, Enter opens the song.";
   const buttons = document.createElement("div");
   buttons.className = "map-buttons";
   const map = new Chart(canvas, songs, near);
   for (const [sign, name, act] of [
-    ["+", "Enlarge", () => map.zoom(1.6)],
-    ["−", "Reduce", () => map.zoom(1 / 1.6)],
-    ["Whole", "Show the whole map", () => map.whole()],
+    ["+", "Zoom in", () => map.zoom(1.6)],
+    ["−", "Zoom out", () => map.zoom(1 / 1.6)],
+    ["Reset view", "Reset view", () => map.whole()],
   ]) {
     const button = document.createElement("button");
     button.type = "button";
@@ -54,7 +54,7 @@ class Chart {
     Object.assign(this, { canvas, songs, near, scale: 1, left: 0, top: 0, chosen: -1, taste: -1 });
     this.pen = canvas.getContext("2d");
     this.waiting = false;
-    this.all = songs.x.length > place.dataset.all / 2; // then each stands for itself
+    this.all = songs.x.length > place.dataset.all / 2; // then every song is drawn as itself
   }
 
   listen() {

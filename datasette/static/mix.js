@@ -1,4 +1,4 @@
-// Lets a file be dropped onto the form of saved songs, and the URIs of a playlist be copied.
+// Lets visitors drop a file onto the form of saved songs, and copy the URIs of a playlist.
 
 const form = document.querySelector(".saved-songs");
 const file = form.querySelector("input[type=file]");
@@ -30,7 +30,7 @@ if (copy) {
     } catch {
       uris.focus();
       uris.select();
-      copied.textContent = "They are selected: copy them with your keyboard.";
+      copied.textContent = "The URIs are selected: copy them with your keyboard.";
     }
   });
 }

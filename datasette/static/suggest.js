@@ -1,7 +1,7 @@
-/* Songs while a name is being typed: every search box becomes a combobox with a list below it.
+/* Suggests songs while a name is being typed: every search box becomes a combobox with a list.
 
    The pattern is that of the ARIA Authoring Practices (combobox with a list, focus stays in the
-   box). Without this file a box is a box: what is typed is sent to the page /search. */
+   box). Without this file a box is just a box, and sends what is typed to /search. */
 
 const SOURCE = new URL("../api/v1/suggest", import.meta.url);
 const SONGS = new URL("../segue/songs/", import.meta.url);
@@ -55,7 +55,7 @@ function combobox(box) {
     list.hidden = !songs.length;
     box.setAttribute("aria-expanded", String(!list.hidden));
     const many = songs.length === 1 ? "1 song" : `${songs.length || "No"} songs`;
-    status.textContent = songs.length ? `${many}. Arrow keys choose one.` : `${many} begin so.`;
+    status.textContent = songs.length ? `${many}. Use the arrow keys to choose one.` : "No songs found.";
   }
 
   async function ask() {
@@ -88,7 +88,7 @@ function combobox(box) {
     if (event.isComposing) return;
     if (event.key in steps && many) {
       event.preventDefault();
-      // One place more than songs: the text as it was typed.
+      // One position more than there are songs: the text as it was typed.
       choose(((chosen + 1 + steps[event.key] + many + 1) % (many + 1)) - 1);
     } else if (event.key === "Enter" && list.children[chosen]) {
       event.preventDefault();
@@ -100,7 +100,7 @@ function combobox(box) {
   });
   box.addEventListener("blur", close);
   box.form?.addEventListener("submit", close);
-  // A press on the list must not take the focus from the box, or the list would be gone.
+  // A press on the list must not take the focus from the box, or the list would close.
   list.addEventListener("mousedown", (event) => event.preventDefault());
   list.addEventListener("click", (event) => {
     const pressed = event.target.closest("[role=option]");
@@ -129,7 +129,7 @@ function follow(option) {
   location.href = new URL(tildeEncoded(option.dataset.song), SONGS);
 }
 
-/* Datasette writes a part of an address with ~ where others write %, and + for a space. */
+/* Datasette encodes parts of an address with ~ in place of %, and + for a space. */
 function tildeEncoded(text) {
   const written = (byte) => {
     const sign = String.fromCharCode(byte);

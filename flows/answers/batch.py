@@ -106,7 +106,7 @@ def _breaches(number: int, request: Request) -> list[str]:
     ]
     if len(request.search) > LONGEST:
         breaches.append(
-            f"Request {number}: expected a search of {LONGEST:,} signs at most, "
+            f"Request {number}: expected a search of {LONGEST:,} characters at most, "
             f"got {len(request.search):,}."
         )
     return breaches

@@ -147,7 +147,7 @@ def compare(build: Published, a: str = "", b: str = "") -> Answer:
         return Answer(left, right, None, example)
     if left.song.song_id == right.song.song_id:
         raise InputError(
-            f"Expected two songs, got {left.song.label} twice. Choose another to compare it with."
+            f"Expected two different songs, got {left.song.label} twice. Choose another song."
         )
     return Answer(left, right, _comparison(build, left.song, right.song), example)
 
@@ -167,7 +167,7 @@ def meant(build: Published, asked: str) -> Side:
         return Side(asked, own[0] if own else None, [])
     found = named(build, [song.song_id for song in search(build, asked, CHOICES).songs])
     if not found:
-        raise Unknown(f"No song answers to {asked!r}. Give its title, its artist, or both.")
+        raise Unknown(f"No song matches {asked!r}. Give its title, its artist, or both.")
     text = asked.casefold()
     whole = [song for song in found if text in (song.title.casefold(), song.label.casefold())]
     sure = whole if len(whole) == 1 else found

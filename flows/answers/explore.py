@@ -34,14 +34,14 @@ class Drawn:
 CHARTS = {
     "songs-by-year": Drawn(
         "When the songs came out",
-        "Songs of each year of release.",
-        "Bars: how many songs of each year the catalogue has.",
+        "Songs by year of release.",
+        "A bar chart: the number of songs from each year.",
         "feature_years",
         "chart_decades",
     ),
     "features-by-year": Drawn(
-        "How sound changed",
-        "Means of the songs of each year that has ten or more, from 0 to 1.",
+        "How the sound has changed",
+        "Means over the songs of each year with ten or more, from 0 to 1.",
         "Six lines over the years of release: danceability, energy, valence, acousticness, "
         "instrumentalness and speechiness.",
         "feature_years",
@@ -49,32 +49,32 @@ CHARTS = {
     ),
     "features-by-taste": Drawn(
         "What sets tastes apart",
-        "Means of the largest tastes; red is above that of all of them, blue below.",
-        "A grid of the largest tastes by six features, coloured by how far each lies from the "
-        "mean of all.",
+        "Means of the largest tastes; red is above their overall mean, blue below.",
+        "A grid of the largest tastes by six features, coloured by how far each is from the "
+        "overall mean.",
         "tastes",
         "chart_tastes",
     ),
     "features-by-genre": Drawn(
         "What sets genres apart",
-        "Means of the largest genres; red is above that of all of them, blue below.",
-        "A grid of the largest genres by six features, coloured by how far each lies from the "
-        "mean of all.",
+        "Means of the largest genres; red is above their overall mean, blue below.",
+        "A grid of the largest genres by six features, coloured by how far each is from the "
+        "overall mean.",
         "genres",
         "chart_genres",
     ),
     "hubs": Drawn(
-        "Whether a few are everywhere",
-        "Songs by how many lists they stand in. No song may stand in more than a set number.",
-        "Bars: how many songs stand in no list, in one, in two and so on.",
+        "Are a few songs everywhere?",
+        "Songs by the number of lists they are in. No song may be in more than a set number.",
+        "A bar chart: how many songs are in no list, in one, in two and so on.",
         "hub_counts",
         "chart_hubs",
     ),
     "distances": Drawn(
         "How far a list reaches",
-        "Share of the recommendations at each distance, by rank; 1 is as far as two songs taken "
-        "at random.",
-        "A line for each rank: the share of its recommendations over the distance.",
+        "Share of the recommendations at each distance, by rank; two random songs are about 1 "
+        "apart.",
+        "A line for each rank: the share of its recommendations by distance.",
         "distance_counts",
         "chart_distances",
     ),

@@ -160,7 +160,7 @@ def artist(build: Published, name: str) -> Artist:
     Raises:
         Unknown: no song is by an artist of this name, as the first who is credited.
     """
-    row = _row(build, "artist", "No song is by an artist called {!r}", artist=name)
+    row = _row(build, "artist", "No artist is called {!r}", artist=name)
     return Artist(
         row["artist"],
         row["songs"],
@@ -182,7 +182,7 @@ def genre(build: Published, name: str) -> Genre:
     Raises:
         Unknown: no song is of a genre of this name.
     """
-    row = _row(build, "genre", "No song is of a genre called {!r}", genre=name)
+    row = _row(build, "genre", "No genre is called {!r}", genre=name)
     return Genre(
         row["genre"],
         row["songs"],
@@ -200,7 +200,7 @@ def taste(build: Published, taste_id: str) -> Taste:
     Raises:
         Unknown: no taste has this id.
     """
-    row = _row(build, "taste", "No taste has the taste_id {!r}", taste_id=taste_id)
+    row = _row(build, "taste", "No taste has the id {!r}", taste_id=taste_id)
     return Taste(
         row["taste_id"],
         row["label"],

@@ -183,7 +183,7 @@ def catalogue(build: Published) -> Catalogue:
         Unknown: the build is of before there were tastes.
     """
     if contracts.TASTES.name not in build.manifest.counts:
-        raise Unknown(f"{build.folder.name} has no tastes yet. Build anew: segue build")
+        raise Unknown(f"{build.folder.name} has no tastes. Build again: segue build")
     songs, tastes = (
         pl.read_parquet(build.folder / "parquet" / f"{table.name}.parquet", columns=list(columns))
         for table, columns in (
@@ -219,7 +219,7 @@ def mixed(build: Published, saved: Saved) -> Mixed:
         Unknown: the build has no tastes.
     """
     if (saved.text is None) == (saved.songs is None):
-        raise InputError("Expected either a text or songs, got both or neither.")
+        raise InputError("Expected either text or songs, got both or neither.")
     if not 1 <= saved.places <= MOST_PLACES:
         raise InputError(f"Expected 1 to {MOST_PLACES} places, got {saved.places}.")
     told = saved.songs if saved.text is None else [saved.text]
@@ -241,7 +241,7 @@ def require_short(size: int, name: str) -> None:
         TooMuch: it is.
     """
     if size > MOST_BYTES:
-        raise TooMuch(f"{name} has {size:,} bytes, more than {MOST_BYTES:,}. Give less.")
+        raise TooMuch(f"{name} has {size:,} bytes; the limit is {MOST_BYTES:,}. Send less.")
 
 
 def described(build: Published, song_ids: Sequence[str]) -> list[Song]:
@@ -276,9 +276,9 @@ def _made(
 ) -> Mixed:
     given = rows.height + unread.height
     if not given:
-        raise InputError(f"{name} holds no songs. Give ids, addresses or lines: artist - title.")
+        raise InputError(f"{name} holds no songs. Give ids, links or lines: artist - title.")
     if given > MOST_SONGS:
-        raise TooMuch(f"{name} holds {given:,} songs, more than {MOST_SONGS:,}. Give fewer.")
+        raise TooMuch(f"{name} holds {given:,} songs; the limit is {MOST_SONGS:,}. Send fewer.")
     saved, unmatched = _matched(build, rows, name)
     known = build.once(catalogue)
     made = model.mix(known.shelves, saved, places)

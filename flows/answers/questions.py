@@ -46,14 +46,14 @@ class Searched(Asked):
     """A search."""
 
     q: Text = Field("", description="Title, artist, both, or what it is about.")
-    limit: int = Field(search.SHOWN, ge=1, le=search.MOST_SHOWN, description="Songs wanted.")
-    year_from: Year = Field(None, description="The first year.")
-    year_to: Year = Field(None, description="The last year.")
+    limit: int = Field(search.SHOWN, ge=1, le=search.MOST_SHOWN, description="Songs to return.")
+    year_from: Year = Field(None, description="Only songs from this year on.")
+    year_to: Year = Field(None, description="Only songs up to this year.")
     genre: Annotated[str | None, Field(max_length=200), BeforeValidator(_given)] = Field(
-        None, description="Of the song or its artist."
+        None, description="Only this genre, of the song or its artist."
     )
     explicit: Annotated[bool | None, BeforeValidator(_given)] = Field(
-        None, description="Marked as explicit, or not."
+        None, description="Only songs marked explicit, or not explicit."
     )
 
     def filters(self) -> search.Filters:
@@ -65,7 +65,7 @@ class Suggested(Asked):
     """The beginning of a search."""
 
     q: Text = Field("", description="What has been typed so far.")
-    limit: int = Field(search.SUGGESTED, ge=1, le=search.SUGGESTED, description="Songs wanted.")
+    limit: int = Field(search.SUGGESTED, ge=1, le=search.SUGGESTED, description="Songs to return.")
 
 
 class SearchedJson(Searched):
@@ -84,8 +84,8 @@ class SimilarSongs(Asked):
     """A song of the catalogue, to find others like it."""
 
     song: str = Field(min_length=1, max_length=1000, description="A song_id, or a title.")
-    k: Number = Field(None, description="Songs wanted; all that the build holds.")
-    profile: bool = Field(False, description="Add the means of the audio features.")
+    k: Number = Field(None, description="Songs to return; by default all in the list.")
+    profile: bool = Field(False, description="Add the mean audio features of the list.")
 
 
 class Similar(Asked):
@@ -161,7 +161,7 @@ def breach(found: Mapping[str, Any]) -> Breach:
     if found["type"] == "missing":
         return Breach(place, "a value", "none")
     if found["type"] == "extra_forbidden":
-        return Breach(place, "nothing of this name", reprlib.repr(found["input"]))
+        return Breach(place, "no field of this name", reprlib.repr(found["input"]))
     if found["loc"] == ("body",) and isinstance(found["input"], bytes):
         return Breach(place, "JSON, sent as application/json", reprlib.repr(found["input"]))
     message = str(found["msg"])

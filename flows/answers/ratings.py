@@ -155,8 +155,8 @@ def desk(build: Published) -> Desk:
     """
     if not build.database.execute("select 1 from rating_factors limit 1").fetchone():
         raise Unknown(
-            "The build knows no ratings. Build with some: segue build --ratings FILE, or without "
-            "--tracks for the demo's."
+            "This build has no ratings. Build with some: segue build --ratings FILE, or without "
+            "--tracks to use those of the demo."
         )
     found = rated_songs(build.folder)
     known = (found.mean, found.spread, found.bias, found.vectors, found.noise, found.ratings)
@@ -275,7 +275,7 @@ def interview(
         else:
             if ratings:
                 tell(rate(build, ratings))
-            again = reply(f"{MORE}: five more songs, Enter: done ") if songs else None
+            again = reply(f"{MORE}: five more songs; Enter: done ") if songs else None
             if again is None or again.strip().lower() != MORE:
                 break
     return ratings
@@ -296,7 +296,7 @@ def _answer(question: str, reply: Reply) -> float | str | None:
             stars = 0.0
         if LOWEST <= stars <= HIGHEST:
             return stars
-        question = f"   1 to 5, Enter for a song that you do not know, {MORE} for others: "
+        question = f"   1 to 5, Enter for a song you do not know, {MORE} for five others: "
     return ""
 
 
@@ -329,7 +329,7 @@ def given(build: Published, text: str, name: str) -> Given:
     unread = [f"rating {line}: {reason}" for line, reason, _ in clean.rejected.iter_rows()]
     last = matching.last_ratings(found)
     if not last.height:
-        raise InputError("\n".join([f"{name}: no rating of a song of the catalogue.", *unread[:3]]))
+        raise InputError("\n".join([f"{name} rates no song in the catalogue.", *unread[:3]]))
     ratings = dict(last.select("song_id", "rating").iter_rows())
     return Given(
         ratings, lost.select(called.unique(maintain_order=True)).to_series().to_list(), unread
@@ -351,7 +351,7 @@ def _records(text: str, name: str) -> tuple[list[str], list[dict[str, Any]]]:
     if isinstance(value, dict):
         value = [{"song": song, "rating": rating} for song, rating in value.items()]
     if not all(isinstance(record, dict) for record in value):
-        raise InputError(f"{name}: expected an object of song to rating, or an array of objects.")
+        raise InputError(f"{name}: expected an object of songs to ratings, or an array of objects.")
     return [*dict.fromkeys(key for record in value for key in record)], value
 
 

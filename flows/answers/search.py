@@ -178,7 +178,7 @@ def _only(build: Published, filters: Filters) -> Only | None:
     """Return the songs that are as the filters say, none where they let all pass."""
     first, last = filters.year_from, filters.year_to
     if first is not None and last is not None and first > last:
-        raise InputError(f"Expected year_from up to year_to, got {first} to {last}.")
+        raise InputError(f"Expected year_from to be at most year_to, got {first} and {last}.")
     genre = (filters.genre or "").strip().lower() or None
     if (first, last, genre, filters.explicit) == (None, None, None, None):
         return None

@@ -72,7 +72,7 @@ def similar(build: Published, song: str, k: int | None = None, profile: bool = F
     if k is not None and k > len(matches):
         raise InputError(
             f"The build holds {len(matches)} recommendations for {values['label']}, not {k}. "
-            f"Build more: segue build --neighbours {k}"
+            f"To build more: segue build --neighbours {k}"
         )
     shown = matches[:k]
     return Similar(values["label"], shown, _profile(build, values, shown) if profile else None)
@@ -83,7 +83,7 @@ def like_features(
 ) -> Similar:
     """Return the songs like a new one, as ``matched`` does."""
     matches = matched(build, song, k)
-    label = _writable(song.get("title") or "the song given")[:200]
+    label = _writable(song.get("title") or "the given song")[:200]
     return Similar(label, matches, _profile(build, song, matches) if profile else None)
 
 
@@ -99,7 +99,7 @@ def _named(database: sqlite3.Connection, song: str) -> str:
         return str(found[0][0])
     asked = reprlib.repr(song)
     if not found:
-        raise Unknown(f"No song has the id or the title {asked}. Look it up: segue search.")
+        raise Unknown(f"No song has the id or title {asked}. To look it up: segue search")
     shown = "\n".join(f"  {song_id}  {label}" for song_id, label in found[:KNOWN_TITLES])
     more = f"\n  and {len(found) - KNOWN_TITLES} more" if len(found) > KNOWN_TITLES else ""
     raise InputError(f"{len(found)} songs are called {asked}. Give the id of one:\n{shown}{more}")
@@ -166,14 +166,14 @@ def _genres(build: Published, given: Sequence[str]) -> csr_array | None:
         return None
     numbers = build.once(_genre_numbers)
     if not numbers:
-        raise InputError("This build compares no genres, so none can be given.")
+        raise InputError("This build does not use genres, so none can be given.")
     wanted = {genre.strip().lower() for genre in given}
     unknown = sorted(wanted - numbers.keys())
     if unknown:
         near = [n for u in unknown[:3] for n in difflib.get_close_matches(u[:40], numbers, n=2)]
         raise InputError(
             f"Expected genres of the catalogue, got {reprlib.repr(unknown)}."
-            + (f" Near are: {', '.join(near)}." if near else "")
+            + (f" Similar names: {', '.join(near)}." if near else "")
         )
     columns = [numbers[genre] for genre in sorted(wanted)]
     ones = np.ones(len(columns), dtype=np.int8)
@@ -207,7 +207,7 @@ def _one_song(song: Mapping[str, Any]) -> pl.DataFrame:
     """Return a frame of one row with every column of ``COMPARED``, null where not given."""
     texts = ("title", "artist")
     known = (*contracts.COMPARED, *texts, "genres")
-    breaches = [f"{reprlib.repr(name)} is not known" for name in song if name not in known]
+    breaches = [f"{reprlib.repr(name)} is not a known name" for name in song if name not in known]
     breaches += [b for name in contracts.COMPARED for b in _breaches(name, song.get(name))]
     breaches += [
         f"{name} is {reprlib.repr(song[name])}, expected text"
@@ -215,7 +215,7 @@ def _one_song(song: Mapping[str, Any]) -> pl.DataFrame:
         if not isinstance(song.get(name) or "", str)
     ]
     if not _all_text(song.get("genres") or []):
-        breaches.append(f"genres is {reprlib.repr(song['genres'])}, expected a list of texts")
+        breaches.append(f"genres is {reprlib.repr(song['genres'])}, expected a list of strings")
     if not any(song.get(name) is not None for name in contracts.COMPARED):
         breaches.append("no feature is given")
     if breaches:

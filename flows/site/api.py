@@ -56,7 +56,7 @@ def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI
     api = FastAPI(
         title="Segue",
         version=version("segue"),
-        summary="Songs, what is like them, and why.",
+        summary="Songs, what goes with them, and why.",
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -104,12 +104,12 @@ def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRoute
 
     @router.get("/health")
     def health() -> about.Health:
-        """Return whether the build answers, and its id."""
+        """Return whether the build can be read, and its id."""
         return about.health(build)
 
     @router.get("/info")
     def info() -> about.Info:
-        """Return what the build is, how old it is and what is switched on."""
+        """Return which build is served, how old it is and what is switched on."""
         return about.info(build, switches)
 
     return router
@@ -120,7 +120,7 @@ def _about_search(build: Published) -> APIRouter:
 
     @router.get("/search")
     def searched(asked: Annotated[Searched, Query()]) -> search.Results:
-        """Return the songs that a text may mean by title, artist, both, or what it is about."""
+        """Return the songs that a text may mean, by title, artist, both, or what they are about."""
         return search.search(build, asked.q, asked.limit, asked.filters())
 
     @router.post("/search")
@@ -130,7 +130,7 @@ def _about_search(build: Published) -> APIRouter:
 
     @router.get("/suggest")
     def suggested(asked: Annotated[Suggested, Query()]) -> search.Suggestions:
-        """Return the songs that a text may become while it is being typed."""
+        """Return suggestions for a text while it is being typed."""
         return search.suggest(build, asked.q, asked.limit)
 
     @router.post("/suggest")
@@ -146,19 +146,19 @@ def _about_likeness(build: Published) -> APIRouter:
 
     @router.get("/similar")
     def similar_to(asked: Annotated[SimilarSongs, Query()]) -> similar.Similar:
-        """Return what is recommended for a song, by its id or a title that only it has."""
+        """Return what is recommended for a song, given its id or a title that is its alone."""
         return similar.similar(build, asked.song, asked.k, asked.profile)
 
     @router.post("/similar")
     def similar_to_json(asked: Similar) -> similar.Similar:
-        """Return the songs like one of the catalogue, or like a new one of given features."""
+        """Return songs similar to one in the catalogue, or to a new one with the given features."""
         if asked.song is not None:
             return similar.similar(build, asked.song, asked.k, asked.profile)
         return similar.like_features(build, asked.features or {}, asked.k or 5, asked.profile)
 
     @router.post("/request")
     def requested(asked: list[Question]) -> list[request.Answer]:
-        """Return for each question the songs found and the songs nearest to its playlist."""
+        """Return, for each question, the songs found and the songs nearest to its playlist."""
         return request.answers(build, [one.request() for one in asked])
 
     return router
@@ -169,7 +169,7 @@ def _about_pairs(build: Published) -> APIRouter:
 
     @router.get("/compare")
     def compared(a: SongName = "", b: SongName = "") -> pairs.Answer:
-        """Return two songs side by side, what they share, and a way of songs between them."""
+        """Return two songs side by side, what they share, and a path of songs between them."""
         return pairs.compare(build, a, b)
 
     return router
@@ -185,7 +185,7 @@ def _about_songs(build: Published) -> APIRouter:
 
     @router.get("/songs/{song_id:path}")
     def song(song_id: SongId) -> songs.Song:
-        """Return a song, what is recommended for it, and what leads to it."""
+        """Return a song, what is recommended for it, and what recommends it."""
         return songs.song(build, song_id)
 
     return router
@@ -196,17 +196,17 @@ def _about_groups(build: Published) -> APIRouter:
 
     @router.get("/artists/{name:path}")
     def artist(name: GroupName) -> groups.Artist:
-        """Return an artist: best known songs, genres, sound, and artists to go on to."""
+        """Return an artist: best known songs, genres, sound, and similar artists."""
         return groups.artist(build, name)
 
     @router.get("/genres")
     def genres(q: Annotated[str, Query(max_length=100)] = "") -> groups.Genres:
-        """Return the genres of most songs, or of those whose name holds ``q``."""
+        """Return the genres with the most songs, or those whose name contains ``q``."""
         return groups.genres(build, q)
 
     @router.get("/genres/{name:path}")
     def genre(name: GroupName) -> groups.Genre:
-        """Return a genre: best known songs, sound, and genres to go on to."""
+        """Return a genre: best known songs, sound, and similar genres."""
         return groups.genre(build, name)
 
     @router.get("/tastes")
@@ -216,7 +216,7 @@ def _about_groups(build: Published) -> APIRouter:
 
     @router.get("/tastes/{taste_id:path}")
     def taste(taste_id: GroupName) -> groups.Taste:
-        """Return a taste: best known songs, sound, and tastes to go on to."""
+        """Return a taste: best known songs, sound, and similar tastes."""
         return groups.taste(build, taste_id)
 
     return router
@@ -248,7 +248,7 @@ def _about_mixes(build: Published) -> APIRouter:
 
     @router.post("/mix", response_model=mix.Mixed, responses=FILES)
     def mixed(saved: mix.Saved, format: Form | None = None) -> mix.Mixed | Response:
-        """Return a playlist for somebody who saved these songs, or a file with it."""
+        """Return a playlist for someone who saved these songs, or a file of it."""
         made = mix.mixed(build, saved)
         if format is None:
             return made
@@ -270,12 +270,12 @@ def _about_ratings(build: Published) -> APIRouter:
 
     @router.get("/ask")
     def first() -> list[rate.Asked]:
-        """Return the songs that are asked first."""
+        """Return the first songs to ask about."""
         return rate.ask(build)
 
     @router.post("/ask")
     def further(told: rate.Question) -> list[rate.Asked]:
-        """Return the songs to ask next, or those to ask again; nothing of it is kept."""
+        """Return the songs to ask about next, or again; nothing is kept."""
         if told.again:
             return rate.again(build, told.again)
         return rate.ask(build, told.rated, told.passed, told.n)

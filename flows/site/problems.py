@@ -69,7 +69,7 @@ class Guarded:
             logger.exception("failed to answer %s %s", scope.get("method"), _route(scope))
             if started:
                 raise
-            title = "Segue failed to answer. It is not your fault; it is in the log."
+            title = "Segue failed to answer. This is not your fault; the error has been logged."
             await problem(500, title)(scope, receive, sending)
 
 
@@ -99,8 +99,8 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     told = {
         400: "Expected JSON in UTF-8 as the body.",
-        404: f"Nothing is at {cut(request.url.path, 80)!r}. What there is: /api/v1/openapi.json",
-        405: f"{request.method[:20]} is not answered here; the header Allow says what is.",
+        404: f"There is nothing at {cut(request.url.path, 80)!r}. See /api/v1/openapi.json",
+        405: f"{request.method[:20]} is not allowed here; the Allow header lists what is.",
     }
     answer = problem(error.status_code, told.get(error.status_code, str(error.detail)))
     answer.headers.update(error.headers or {})

@@ -235,7 +235,7 @@ def test_builds_of_an_empty_home_are_none(tmp_path):
 
 def test_rollback_goes_to_the_build_before_and_no_further(own_home):
     first, second = sorted(path.name for path in (own_home / "builds").iterdir())
-    assert f"Now serves {first} (before: {second})" in segue("rollback", "--home", own_home).output
+    assert f"Now serving {first} (was {second})" in segue("rollback", "--home", own_home).output
     assert (own_home / "current").resolve().name == first
     assert f"no build before {first}" in refused(segue("rollback", "--home", own_home))
     assert segue("rollback", second, "--home", own_home).exit_code == 0
@@ -322,8 +322,8 @@ def test_the_rules_hold_for_a_new_song_even_where_the_nearest_are_all_by_one_art
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nothing like it"], "No song has the id or the title 'nothing like it'"),
-        (['"quoted'], "No song has the id or the title"),
+        (["nothing like it"], "No song has the id or title 'nothing like it'"),
+        (['"quoted'], "No song has the id or title"),
         (["hello"], "2 songs are called 'hello'. Give the id of one:\n  metal1"),
         (["Neon", "--features", "{}"], "Give a song or --features, not both"),
         ([], "Give a song, or --features"),
@@ -334,7 +334,7 @@ def test_the_rules_hold_for_a_new_song_even_where_the_nearest_are_all_by_one_art
         (["--features", '{"year": 1998.5}'], "year is 1998.5, expected a whole number"),
         (["--features", '{"energy": true}'], "energy is True, expected a number"),
         (["--features", '{"energy": "0.5"}'], "energy is '0.5', expected a number"),
-        (["--features", '{"colour": 1, "energy": 2}'], "'colour' is not known; energy is 2"),
+        (["--features", '{"colour": 1, "energy": 2}'], "'colour' is not a known name; energy is 2"),
         (["--features", '{"energy": '], "Expected a JSON object such as"),
         (["--features", "[1]"], "Expected a JSON object of features, got list"),
         (["--features", "nowhere.json"], "there is no 'nowhere.json' in"),
@@ -374,7 +374,7 @@ def test_the_demo_is_written_once_and_can_be_built(tmp_path):
     path = tmp_path / "new" / "folder" / "tracks.csv"
     assert f"segue build --tracks {path}" in result.output
     before = path.read_bytes()
-    assert "Name another folder" in refused(segue("demo", tmp_path / "new" / "folder"))
+    assert "Choose another folder" in refused(segue("demo", tmp_path / "new" / "folder"))
     assert path.read_bytes() == before
     assert refused(segue("demo", path), code=1).startswith("Error: Could not read or write: ")
 

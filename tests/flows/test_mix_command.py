@@ -106,8 +106,8 @@ def test_where_nothing_is_found_the_playlist_is_empty(build):
     [
         ("", 50, InputError, "holds no songs"),
         ("# a comment\n", 50, InputError, "holds no songs"),
-        ("x" * 1_000_001, 50, mixes.TooMuch, "1,000,001 bytes, more than 1,000,000"),
-        ("x - y\n" * 10_001, 50, mixes.TooMuch, "10,001 songs, more than 10,000"),
+        ("x" * 1_000_001, 50, mixes.TooMuch, "1,000,001 bytes; the limit is 1,000,000"),
+        ("x - y\n" * 10_001, 50, mixes.TooMuch, "10,001 songs; the limit is 10,000"),
         ('{"songs": 1}', 50, InputError, "not known"),
         ("x - y", 0, InputError, "1 to 500 places, got 0"),
         ("x - y", 501, InputError, "1 to 500 places, got 501"),
@@ -120,7 +120,7 @@ def test_what_cannot_be_mixed_is_one_clear_error(build, text, places, error, wor
 
 @pytest.mark.parametrize("saved", [mixes.Saved(), mixes.Saved("x", ["x"])])
 def test_a_list_is_given_in_one_way(build, saved):
-    with pytest.raises(InputError, match="either a text or songs"):
+    with pytest.raises(InputError, match="either text or songs"):
         mixes.mixed(build, saved)
 
 
@@ -166,7 +166,7 @@ def test_the_table_shows_songs_and_shares_and_what_was_not_found(home, songs):
     assert lines[4].split() == ["taste", "saved", "playlist"]
     assert lines[5].split()[-2:] == ["100%", "100%"]
     assert shown.stderr.splitlines() == [
-        "Songs found: 1. Lines that stand for none: 1.",
+        "Songs found: 1. Lines that match no song: 1.",
         "  line 2: not in the catalogue: Nobody - Nothing",
     ]
 
@@ -174,11 +174,11 @@ def test_the_table_shows_songs_and_shares_and_what_was_not_found(home, songs):
 @pytest.mark.parametrize(
     ("words", "stdin", "message"),
     [
-        (["-"], "Nobody - Nothing", "Nothing of stdin is in the catalogue"),
+        (["-"], "Nobody - Nothing", "No song in stdin is in the catalogue"),
         (["-", "--format", "mp3"], "x", "Expected one of csv, m3u8"),
         (["-", "--out", "mix.mp3"], "x", "got 'mp3'"),
         (["nowhere.txt"], None, "Expected a file, or - for standard input"),
-        (["-"], b"\xff\xfe\x00", "Expected text in UTF-8"),
+        (["-"], b"\xff\xfe\x00", "Expected UTF-8 text"),
         (["-"], "x" * 1_000_002, "more than 1,000,000"),
         (["-", "--places", "0"], "x", "--places"),
     ],

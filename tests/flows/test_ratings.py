@@ -349,7 +349,7 @@ def test_five_songs_are_asked_on_the_terminal_and_three_recommended(build):
     asked = [line for line in result.stderr.split(": ") if " - " in line]
     assert len(asked) == 5
     lines = result.stdout.splitlines()
-    assert lines[0] == "You would like"
+    assert lines[0] == "You might like"
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
     assert "you gave " in lines[2]
 
@@ -359,14 +359,14 @@ def test_five_more_are_asked_and_all_that_was_answered_counts(build):
     answer = json.loads(result.stdout)
     assert [*answer["ratings"].values()] == [5, 1, 5, 1, 5, 2, 2]
     assert len(answer["recommended"]) == 3
-    assert segue(build, stdin="5\n1\n5\n1\n5\nm\n4\n").stdout.count("You would like") == 1
+    assert segue(build, stdin="5\n1\n5\n1\n5\nm\n4\n").stdout.count("You might like") == 1
 
 
 @pytest.mark.parametrize("stdin", ["", "\n" * 7, "m\n" * 50, "x\n" * 900, "\0" * 5000])
 def test_who_knows_no_song_is_recommended_none_and_nothing_goes_on_for_ever(build, stdin):
     result = segue(build, stdin=stdin)
     assert result.exit_code == 0
-    assert result.stdout == "Nothing was rated, so nothing is recommended.\n"
+    assert result.stdout == "You rated nothing, so nothing is recommended.\n"
     assert len(result.stderr) < 60_000
 
 
@@ -407,9 +407,9 @@ def test_a_file_of_ratings_is_answered_at_once_in_every_notation(build, tmp_path
     [
         ("", "not known as a file of ratings"),
         ("a,b\n1,2\n", "not known as a file of ratings"),
-        ("song,rating\nnowhere,5\n", "no rating of a song of the catalogue"),
+        ("song,rating\nnowhere,5\n", "rates no song in the catalogue"),
         ("song,rating\nx,nan\n", "rating 1: rating 'nan' is not a number"),
-        ("[1, 2]", "an object of song to rating, or an array of objects"),
+        ("[1, 2]", "an object of songs to ratings, or an array of objects"),
         ("[[[", "cannot be read as JSON"),
         ("[" * 100_000, "cannot be read as JSON"),
         ("{}", "not known as a file of ratings"),

@@ -141,7 +141,7 @@ def test_the_map_is_read_by_pointer(browser, demo_address):
         at = Position(x=told["x"][0] * side, y=told["y"][0] * side)
         canvas.hover(position=at)
         assert page.locator(".near-song a").inner_text() in told["label"]
-        page.get_by_role("button", name="Enlarge").click()
+        page.get_by_role("button", name="Zoom in").click()
         canvas.click(position=Position(x=side / 2 + 1, y=side - 3))  # where nothing lies, at most
         page.goto(f"{demo_address}/explore")
         page.locator("canvas").click(position=at)

@@ -45,7 +45,7 @@ def test_an_artist_is_told_with_songs_years_genres_sound_and_tastes(reader):
         "popularity"
     }
     page = reader.get("/artists/Ada+Bell").text
-    assert "2 songs, 1 without versions, 2015–2017" in page
+    assert "2 songs, 1 without other versions, 2015–2017" in page
     assert 'href="/genres/soul"' in page
 
 
@@ -88,9 +88,9 @@ def test_markup_and_quotes_in_names_stay_text(reader):
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("artists", "No song is by an artist called"),
-        ("genres", "No song is of a genre called"),
-        ("tastes", "No taste has the taste_id"),
+        ("artists", "No artist is called"),
+        ("genres", "No genre is called"),
+        ("tastes", "No taste has the id"),
     ],
 )
 @pytest.mark.parametrize("name", ["nobody", "<script>", "' or 1=1 --", "%", "x" * 400])

@@ -111,9 +111,9 @@ SQL = "/segue.json?" + urlencode({"sql": "select count(*) as n from songs", "_sh
 
 def test_sql_is_closed_by_default_and_open_when_asked(reader, open_reader):
     assert reader.get(SQL).status_code == 403
-    assert "Ask in SQL" not in reader.get("/segue").text
+    assert "Your own SQL" not in reader.get("/segue").text
     assert open_reader.get(SQL).json() == [{"n": 22}]
-    assert "Ask in SQL" in open_reader.get("/segue").text
+    assert "Your own SQL" in open_reader.get("/segue").text
     assert open_reader.get("/segue?sql=select+1").status_code == 200
 
 

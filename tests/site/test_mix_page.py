@@ -312,7 +312,7 @@ def test_uris_are_copied_and_a_file_can_be_dropped(browser, demo_address):
 def test_the_mix_is_made_by_keyboard_alone_at_320_px(browser, demo_address):
     with page_of(browser, 320) as page:
         page.goto(f"{demo_address}/mix")
-        page.get_by_label("Your songs").focus()
+        page.get_by_label("Songs to mix").focus()
         page.keyboard.type("Nobody - Nothing")
         visited = []
         for _ in range(3):

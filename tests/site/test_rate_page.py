@@ -124,14 +124,14 @@ def test_rating_changing_one_and_five_more_work_without_script(demo_reader, aske
     assert {f"stars:{song}" for song in asked if song != asked[2]} <= form.keys()
     nine = demo_reader.post("/rate", data=filled(more, 5, 5, 5, 5, 5)).text
     assert recommended_on(nine) != three
-    assert nine.partition("What you have rated before")[2].count("<li>") == 4
+    assert nine.partition("Your earlier ratings")[2].count("<li>") == 4
 
 
 def test_without_a_rating_the_page_asks_for_one_and_goes_on_to_others(demo_reader, asked):
     page = demo_reader.get("/rate").text
-    assert "Nothing is rated yet" in demo_reader.post("/rate", data=filled(page)).text
+    assert "You haven’t rated anything yet" in demo_reader.post("/rate", data=filled(page)).text
     more = demo_reader.post("/rate", data=filled(page, do="more")).text
-    assert "Nothing is rated yet" not in more
+    assert "You haven’t rated anything yet" not in more
     assert filled(more)["passed"] == asked
 
 
@@ -231,7 +231,7 @@ def test_a_reader_hears_each_song_with_its_six_answers_and_the_reason(browser, d
             assert group.get_by_role("radio", name="don't know it").is_checked()
         page.get_by_role("group").first.get_by_role("radio", name="5 stars").check()
         page.get_by_role("button", name="What would I like?").click()
-        told = page.get_by_role("region", name="You would like").inner_text()
+        told = page.get_by_role("region", name="You might like").inner_text()
         assert f"5 stars to {names[0]} - " in " ".join(told.split())
 
 

@@ -45,8 +45,8 @@ def test_versions_stand_under_one_line(reader):
 def test_how_a_song_was_found_is_said_where_it_is_not_plain(reader):
     plain, misspelt = searched(reader, q="hello the lanterns"), searched(reader, q="teh lantrens")
     assert found(plain)[0] == found(misspelt)[0] == "hello-2"
-    assert "spelt alike" not in plain.partition('<ol class="found">')[2].partition("</li>")[0]
-    assert "spelt alike" in misspelt.partition('<ol class="found">')[2].partition("</li>")[0]
+    assert "similar spelling" not in plain.partition('<ol class="found">')[2].partition("</li>")[0]
+    assert "similar spelling" in misspelt.partition('<ol class="found">')[2].partition("</li>")[0]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_nothing_typed_says_what_can_be(reader):
 
 def test_nothing_found_helps_on(reader):
     page = searched(reader, q="zzzzqqqq")
-    assert "No song is like that" in page
+    assert "No songs found" in page
     assert "Try fewer words" in page
     narrowed = searched(reader, q="zzzzqqqq", year_from=1990)
     assert 'href="/search?q=zzzzqqqq"' in narrowed
@@ -97,7 +97,7 @@ def test_nothing_found_helps_on(reader):
 def test_the_count_is_that_of_what_is_shown_and_more_can_be_asked_for(reader):
     few = searched(reader, q="filler", limit=3)
     assert len(found(few)) == 3
-    assert re.search(r"The 3 best of \d+ songs that come near", few)
+    assert re.search(r"The 3 best of \d+ matches", few)
     more = re.search(r'class="button" href="([^"]+)"', few).group(1).replace("&amp;", "&")
     assert len(found(reader.get(more).text)) >= 10
     assert "best of" not in searched(reader, q="quoted song", limit=100)

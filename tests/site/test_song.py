@@ -64,9 +64,9 @@ def test_artist_who_is_never_the_first_is_named_without_a_link(build, tmp_path):
 
 def test_song_page_says_what_leads_there(reader):
     page = reader.get("/segue/songs/4uLU6hMCjMI75M1A2tKUQC").text
-    assert "5 songs lead to this one" in page
+    assert "5 songs recommend this one" in page
     assert "Filler 9</bdi>" in page
-    assert "Band 9 (1969)</bdi>, at rank" in page
+    assert "Band 9 (1969)</bdi>, No. " in page
 
 
 def test_spotify_is_linked_only_where_the_id_is_one_of_theirs(reader):
@@ -111,14 +111,14 @@ def test_song_that_leads_back_is_marked(reader, build):
         there, back = ("quoted", other["song_id"]), (other["song_id"], "quoted")
         assert other["mutual"] is (there in pairs and back in pairs)
     page = reader.get("/segue/songs/quoted").text
-    assert page.count("leads back here") == sum(o["mutual"] for o in found["recommendations"])
+    assert page.count("recommends this one too") == sum(o["mutual"] for o in found["recommendations"])
 
 
 def test_blocks_of_the_likeness_are_told(reader):
     found = reader.get("/api/v1/songs/quoted").json()["recommendations"][0]["because"]
     assert found == {c.name.removeprefix("because_"): 100 for c in BECAUSE}
     page = reader.get("/segue/songs/quoted").text
-    assert "<td>10</td>" in page.partition("What each part of the likeness adds")[2]
+    assert "<td>10</td>" in page.partition("Why these songs match")[2]
 
 
 def test_player_comes_only_where_it_is_asked_for_and_the_id_is_one_of_spotify(reader):
