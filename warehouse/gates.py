@@ -1,4 +1,4 @@
-"""Hold a written SQLite file to its rules: a file comes in, the rows of ``checks`` go out.
+"""Check a written SQLite file against the rules: a file comes in, the rows of ``checks`` go out.
 
 Most rules are a query in ``sql/checks`` that returns the offending rows: none means it holds.
 Its first line says what it holds, a second one what to do where it does not.
@@ -121,7 +121,7 @@ def require_passed(checks: list[Check]) -> None:
     lines = [f"The build broke {len(broken)} of {len(checks)} rules; nothing was published."]
     for check in broken:
         lines.append(f"- {check.name}: {check.about}")
-        lines.append(f"  found {check.value:g}, at most {check.bound:g} passes")
+        lines.append(f"  measured {check.value:g}; the limit is {check.bound:g}")
         lines.extend(f"  {row}" for row in (*check.offenders, check.advice) if row)
     raise BuildRejected("\n".join(lines))
 
@@ -158,14 +158,14 @@ def _sound(database: sqlite3.Connection) -> Check:
     except sqlite3.DatabaseError as error:
         said = [str(error)]
     found = [words for words in said if words != "ok"]
-    about = "SQLite finds the file sound: every page and the not-null rules."
+    about = "SQLite finds the file sound, in every page and not-null rule."
     return Check("file_is_sound", about, len(found), 0, tuple(found))
 
 
 def _references(database: sqlite3.Connection) -> Check:
     found = len(database.execute("pragma foreign_key_check").fetchall())
     shown = _without_parent(database) if found else ()
-    return Check("references_hold", "Every foreign key points at a row.", found, 0, shown)
+    return Check("references_hold", "Every foreign key refers to a row.", found, 0, shown)
 
 
 def _without_parent(database: sqlite3.Connection) -> tuple[str, ...]:
@@ -188,9 +188,9 @@ def _dominant_column(database: sqlite3.Connection, bound: float) -> Check:
     rows = database.execute(
         "select feature, variance_share from features order by variance_share desc limit 3"
     ).fetchall()
-    about = "No column carries so much of the variance that it decides the distance alone."
+    about = "No column carries so much of the variance that it alone decides the distance."
     shown = tuple(f"feature {name!r}, variance_share {share:.3f}" for name, share in rows)
-    advice = "If this is as it should be, raise SEGUE_MAX_VARIANCE_SHARE."
+    advice = "If this is intended, raise SEGUE_MAX_VARIANCE_SHARE."
     return Check("no_column_dominates", about, rows[0][1] if rows else 0.0, bound, shown, advice)
 
 
@@ -206,8 +206,8 @@ def _row_counts(database: sqlite3.Connection, last: Path | None, bound: float) -
         for name in now
         if change[name] > bound
     )
-    about = "Row counts stay near those of the build that is served."
-    advice = "If the catalogue did change that much, raise SEGUE_ROW_COUNT_TOLERANCE for this run."
+    about = "Row counts are close to those of the build being served."
+    advice = "If the catalogue really changed that much, raise SEGUE_ROW_COUNT_TOLERANCE for this run."
     value = max(change.values())
     return Check("row_counts_near_last_build", about, value, bound, shown, advice)
 

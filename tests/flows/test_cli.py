@@ -273,7 +273,7 @@ def test_similar_of_a_song_by_id_or_title_are_its_recommendations(home):
 
 def test_similar_prints_a_table_for_people(home):
     lines = segue("similar", "Neon", "--home", home).output.splitlines()
-    assert lines[0] == "Like Neon - Kilo (2016)"
+    assert lines[0] == "Similar to Neon - Kilo (2016)"
     assert lines[2].split()[:4] == ["1", "Sodium", "Kilowatt", "2016"]
 
 

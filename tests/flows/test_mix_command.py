@@ -161,7 +161,7 @@ def test_the_table_shows_songs_and_shares_and_what_was_not_found(home, songs):
     saved = songs[0]["song_id"] + "\nNobody - Nothing\n"
     shown = mixed_by_command(home, "-", "--places", 3, stdin=saved)
     lines = shown.stdout.splitlines()
-    assert lines[0].split() == ["song", "artist", "year", "taste", "near"]
+    assert lines[0].split() == ["song", "artist", "year", "taste", "close", "to"]
     assert songs[0]["label"] in lines[1]
     assert lines[4].split() == ["taste", "saved", "playlist"]
     assert lines[5].split()[-2:] == ["100%", "100%"]
@@ -179,7 +179,7 @@ def test_the_table_shows_songs_and_shares_and_what_was_not_found(home, songs):
         (["-", "--out", "mix.mp3"], "x", "got 'mp3'"),
         (["nowhere.txt"], None, "Expected a file, or - for standard input"),
         (["-"], b"\xff\xfe\x00", "Expected UTF-8 text"),
-        (["-"], "x" * 1_000_002, "more than 1,000,000"),
+        (["-"], "x" * 1_000_002, "the limit is 1,000,000"),
         (["-", "--places", "0"], "x", "--places"),
     ],
 )
@@ -197,7 +197,7 @@ def test_a_build_of_before_there_were_tastes_says_so(demo, tmp_path):
     del manifest["counts"]["tastes"]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "segue.db").symlink_to(demo / "segue.db")
-    with pytest.raises(Unknown, match="has no tastes yet"):
+    with pytest.raises(Unknown, match="has no tastes"):
         mixed(Published(tmp_path), "x - y")
 
 

@@ -115,8 +115,8 @@ __all__ = [
     "View",
 ]
 
-# In the order in which they are written: a table stands after those that it points at,
-# but for songs, which point at families and tastes.
+# In the order in which they are written: a table comes after those that it references, except for
+# songs, which reference families and tastes.
 TABLES = (
     SONGS,
     FAMILIES,
@@ -148,7 +148,7 @@ TABLES = (
 )
 
 
-# What the steps hand to each other in the warehouse, and no reader sees.
+# What the steps pass to each other in the warehouse; readers never see it.
 INTERNAL = (
     READINGS,
     GENRE_READINGS,

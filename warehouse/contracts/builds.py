@@ -1,4 +1,4 @@
-"""The tables of what a build was made from and what it was held to."""
+"""The tables of what a build was made from and which checks it passed."""
 
 import polars as pl
 
@@ -12,54 +12,54 @@ SOURCES = Table(
     columns=(
         Column("source", pl.String, "Name of the file."),
         Column("kind", pl.String, "What it was read for: tracks, genres, playlists or ratings."),
-        Column("format", pl.String, "The format that it was recognised as."),
-        Column("sha256", pl.String, "Hash of the file as it lay on disk."),
+        Column("format", pl.String, "The format it was recognised as."),
+        Column("sha256", pl.String, "Hash of the file as it was on disk."),
         Column("rows_read", pl.Int64, "Rows below the header, or entries in JSON.", "rows", low=0),
         Column("songs", pl.Int64, "Rows that became a song.", "rows", low=0),
         Column(
             "merged",
             pl.Int64,
-            "Rows merged into a song that another row had brought.",
+            "Rows merged into a song that another row had already given.",
             "rows",
             low=0,
         ),
         Column(
             "matched_by_id",
             pl.Int64,
-            "Entries of playlists, or ratings, whose id is a song's.",
+            "Playlist entries, or ratings, whose id is that of a song.",
             "rows",
             low=0,
         ),
         Column(
             "matched_by_name",
             pl.Int64,
-            "Entries or ratings whose title and artist are a song's, or artists whose name is.",
+            "Entries or ratings matched to a song by title and artist, or artists by name.",
             "rows",
             low=0,
         ),
         Column(
             "unmatched",
             pl.Int64,
-            "Entries and ratings of what the catalogue lacks: see unmatched_tracks; or artists "
-            "that it lacks.",
+            "Entries, ratings or artists that the catalogue does not have; for entries and ratings "
+            "see unmatched_tracks.",
             "rows",
             low=0,
         ),
         Column(
             "passed_over",
             pl.Int64,
-            "Plays of less than 30 seconds, and episodes of podcasts.",
+            "Plays shorter than 30 seconds, and podcast episodes.",
             "rows",
             low=0,
         ),
-        Column("rejected", pl.Int64, "Rows that stand in rejected_rows.", "rows", low=0),
+        Column("rejected", pl.Int64, "Rows listed in rejected_rows.", "rows", low=0),
     ),
 )
 
 
 REJECTED_ROWS = Table(
     name="rejected_rows",
-    about="Rows that could not be used, each as it came and with the reason.",
+    about="Rows that could not be used, each as it came, with the reason.",
     key=("source", "line"),
     source="Written while the files were read.",
     columns=(
@@ -67,8 +67,8 @@ REJECTED_ROWS = Table(
         Column(
             "line",
             pl.Int64,
-            "Line on which the row begins, or row number in Parquet, the header being line 1; in "
-            "JSON the position of the entry.",
+            "Line on which the row begins, the header being line 1; in Parquet the row number "
+            "counted likewise, in JSON the position of the entry.",
             low=1,
         ),
         Column("reason", pl.String, "What is wrong with it."),
@@ -79,44 +79,46 @@ REJECTED_ROWS = Table(
 
 ODDITIES = Table(
     name="oddities",
-    about="What was odd in the rows but usable: each rule, why, and how many rows it met.",
+    about="What was odd but usable: each rule, its reason and how many rows it applied to.",
     key=("oddity",),
     source="transforms/tracks.py, counted while the files were read.",
     columns=(
         Column("oddity", pl.String, "Name of the rule."),
-        Column("reason", pl.String, "What the value stands for."),
-        Column("emptied", pl.String, "Columns that became null; empty where the value is kept."),
-        Column("rows", pl.Int64, "Usable rows that show it.", "rows", low=0),
+        Column("reason", pl.String, "What the value means."),
+        Column("emptied", pl.String, "Columns that became null; empty where the value was kept."),
+        Column("rows", pl.Int64, "Usable rows to which it applies.", "rows", low=0),
     ),
 )
 
 
 CHECKS = Table(
     name="checks",
-    about="The rules that this build was held to before it was published.",
+    about="The checks that this build passed before it was published.",
     key=("check",),
     source="warehouse/gates.py, run on this file.",
     columns=(
         Column("check", pl.String, "Name of the rule."),
-        Column("about", pl.String, "What it holds."),
-        Column("value", pl.Float64, "What was measured; for most rules the offending rows."),
+        Column("about", pl.String, "What the rule says."),
+        Column(
+            "value", pl.Float64, "The measured value; for most rules the number of offending rows."
+        ),
         Column("bound", pl.Float64, "The highest value that passes."),
-        Column("passed", pl.Boolean, "1 where it holds."),
+        Column("passed", pl.Boolean, "1 if the rule holds."),
     ),
 )
 
 
 BUILDS = Table(
     name="builds",
-    about="This build and the different ones before it: order them by published_at.",
+    about="This build and the earlier ones; order them by published_at.",
     key=("build_id",),
-    source="The manifests. The times of this build stand in its manifest alone.",
+    source="The manifests. The times of this build are only in its own manifest.",
     columns=(
         Column("build_id", pl.String, "Hash of sources, code and settings."),
         Column(
             "published_at",
             pl.String,
-            "When it was published. Null for this build: the manifest says.",
+            "When it was published. Null for this build: see its manifest.",
             "UTC, ISO 8601",
             nullable=True,
         ),

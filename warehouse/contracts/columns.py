@@ -1,4 +1,4 @@
-"""What tables are declared with: names and types come in, schemas and breaches go out."""
+"""The parts of a table's declaration: names and types come in, schemas and breaches go out."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ DType = type[pl.DataType]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One published column; ``references`` names the key that it points at."""
+    """One published column; ``references`` names the key that it refers to."""
 
     name: str
     dtype: DType
@@ -49,9 +49,9 @@ class Table:
     """One table, the key that identifies its rows and how SQLite should lay it out.
 
     Args:
-        rowid: false stores the rows in the key itself, which pays where rows are short.
-        indexes: further columns, or groups of columns, that readers look up by.
-        unique: groups of columns, besides the key, that never repeat.
+        rowid: false stores the rows in the key itself, which pays off for short rows.
+        indexes: further columns, or groups of columns, by which readers look up rows.
+        unique: groups of columns other than the key that never repeat.
     """
 
     name: str
@@ -117,7 +117,7 @@ def place(name: str, about: str) -> Column:
     return Column(name, pl.Float64, about, "0 to 1", low=0, high=1)
 
 
-SONG_ID = "The catalogue's own id, a Spotify track id where there is one; stable between builds."
+SONG_ID = "The catalogue's own id, a Spotify track id if it has one; the same in every build."
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def _means(but: str = "") -> tuple[Column, ...]:
 
 TASTES = Table(
     name="tastes",
-    about="Songs that go together, found by grouping their vectors; every song is of one taste.",
+    about="Songs that go together, by clustering their vectors; each song belongs to one.",
     key=("taste_id",),
     unique=(("label",),),
     source="k-means from the last build's tastes; see models/tastes.py and transforms/tastes.py.",
@@ -35,10 +35,10 @@ TASTES = Table(
         Column(
             "taste_id",
             pl.String,
-            "Hash of the songs that the taste began with; the same for as long as it lasts.",
+            "Hash of the songs that the taste began with; the same as long as the taste lasts.",
         ),
-        Column("label", pl.String, "What sets it apart: genres where known, features and years."),
-        Column("songs", pl.Int64, "How many songs are of it.", "songs", low=1),
+        Column("label", pl.String, "What sets it apart: genres if known, features and years."),
+        Column("songs", pl.Int64, "How many songs belong to it.", "songs", low=1),
         *_means(),
     ),
 )
@@ -50,13 +50,13 @@ def _number_of(what: str, about: str) -> Column:
 
 ARTISTS = Table(
     name="artists",
-    about="Every primary artist, what the catalogue has by them and what it is like on average.",
+    about="Every primary artist, what the catalogue has by them and how it sounds on average.",
     key=("artist",),
     source="The songs; see transforms/sums.py.",
     columns=(
         Column("artist", pl.String, "Primary artist, as songs.artist writes it."),
         _number_of("songs", "Songs by this artist."),
-        _number_of("families", "The same, versions of one song counted once."),
+        _number_of("families", "The same, counting versions of one song once."),
         Column("first_year", pl.Int64, "Year of the oldest song.", "year", nullable=True),
         Column("last_year", pl.Int64, "Year of the newest song.", "year", nullable=True),
         replace(
@@ -73,11 +73,10 @@ ARTISTS = Table(
 
 GENRES = Table(
     name="genres",
-    about="Every genre, how much of the catalogue is of it and what it is like on average. A song "
-    "is of its own genres and of those of its primary artist.",
+    about="Every genre, what the catalogue has of it and how it sounds on average. "
+    "A song has its own genres and those of its primary artist.",
     key=("genre",),
-    source="song_genres and artist_genres; see transforms/sums.py. Empty where no genres are "
-    "given.",
+    source="song_genres and artist_genres; see transforms/sums.py. Empty if no genres were given.",
     columns=(
         Column("genre", pl.String, GENRE),
         _number_of("songs", "Songs of this genre."),
@@ -90,11 +89,11 @@ GENRES = Table(
 
 
 def _related(things: Table, thing: str) -> Table:
-    """Declare the neighbours of artists, genres or tastes among their own kind."""
+    """Declare the artists, genres or tastes related to each other one."""
     key = things.key[0]
     return Table(
         name=f"related_{things.name}",
-        about=f"For each {thing} the {things.name} that its recommendations lead to, up to eight.",
+        about=f"For each {thing}, up to eight {things.name} that its recommendations lead to.",
         key=(key, "rank"),
         unique=((key, f"related_{key}"),),
         source="recommendations; see transforms/sums.py.",
@@ -103,8 +102,8 @@ def _related(things: Table, thing: str) -> Table:
             Column(
                 "rank",
                 pl.Int64,
-                "1 is the strongest: by the share of its songs that lead there, times the "
-                "logarithm of how much more often that is than chance has it.",
+                "1 is the strongest, by the share of its songs that lead there times the logarithm "
+                "of how much more often that happens than by chance.",
                 low=1,
             ),
             Column(
@@ -113,12 +112,12 @@ def _related(things: Table, thing: str) -> Table:
                 f"The other {thing}.",
                 references=f"{things.name}.{key}",
             ),
-            _number_of("songs", "Songs of the first that lead to a song of the other."),
+            _number_of("songs", "Songs of the first with a recommendation in the other."),
             Column(
                 "by_chance",
                 pl.Float64,
-                "How many would, if as many of its songs led there as of all songs that are not "
-                "of the other themselves.",
+                "How many would by chance: if as large a share of its songs led there as of all "
+                "songs outside the other.",
                 "songs",
                 low=0,
             ),
@@ -128,12 +127,12 @@ def _related(things: Table, thing: str) -> Table:
 
 
 def _best_known(things: Table, thing: str) -> Table:
-    """Declare the songs that a genre or a taste is shown by."""
+    """Declare the songs that represent a genre or a taste."""
     key = things.key[0]
     return Table(
         name=f"{thing}_songs",
-        about=f"The best known songs of each {thing}, up to 24: one of each family, two by one "
-        "artist at most.",
+        about=f"The best known songs of each {thing}, up to 24: one of each family, at most two by "
+        "one artist.",
         key=(key, "rank"),
         unique=((key, "song_id"),),
         source="songs.popularity; see transforms/sums.py.",
@@ -163,7 +162,7 @@ TASTE_SONGS = _best_known(TASTES, "taste")
 
 FEATURE_YEARS = Table(
     name="feature_years",
-    about="What the songs of each year are like on average.",
+    about="What the songs of each year sound like on average.",
     key=("year",),
     source="The songs whose year is known.",
     columns=(
@@ -176,19 +175,19 @@ FEATURE_YEARS = Table(
 
 HUB_COUNTS = Table(
     name="hub_counts",
-    about="How many songs stand in how many lists: whether a few are recommended everywhere.",
+    about="How many songs are in how many lists: shows whether a few are recommended everywhere.",
     key=("lists",),
     source="recommendations.",
     columns=(
-        Column("lists", pl.Int64, "In how many lists a song stands.", "lists", low=0),
-        _number_of("songs", "Songs that stand in so many."),
+        Column("lists", pl.Int64, "Number of lists.", "lists", low=0),
+        _number_of("songs", "Songs that are in so many lists."),
     ),
 )
 
 
 DISTANCE_COUNTS = Table(
     name="distance_counts",
-    about="How far away what is recommended is, at each rank.",
+    about="How far away the recommendations are, at each rank.",
     key=("rank", "distance"),
     source="recommendations.",
     columns=(
@@ -196,8 +195,8 @@ DISTANCE_COUNTS = Table(
         Column(
             "distance",
             pl.Float64,
-            "Where a step of 0.05 begins; the distance is of the recommendations table.",
-            "1 is the root mean square distance of two songs taken at random",
+            "Where a step of 0.05 begins; the distance is that of the recommendations table.",
+            "1 is the root mean square distance of two random songs",
             low=0,
         ),
         _number_of("recommendations", "Recommendations within this step."),

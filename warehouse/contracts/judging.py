@@ -1,4 +1,4 @@
-"""The tables of the recipe of the distance and of how good the lists are."""
+"""The tables of the distance's recipe and of how good the lists are."""
 
 import polars as pl
 
@@ -13,13 +13,13 @@ FEATURES = Table(
         Column("feature", pl.String, "Name of the column."),
         Column("block", pl.String, "Group of columns that share one weight."),
         Column("transform", pl.String, "How the measurement becomes a column."),
-        Column("weight", pl.Float64, "Factor on the column after its transform.", low=0),
+        Column("weight", pl.Float64, "Factor applied to the column after its transform.", low=0),
         Column("mean", pl.Float64, "Mean of the weighted column over the songs."),
         Column("spread", pl.Float64, "Standard deviation of the weighted column.", low=0),
         Column(
             "variance_share",
             pl.Float64,
-            "Share of the whole variance, and so of the mean squared distance.",
+            "Share of the total variance, and thus of the mean squared distance.",
             "0 to 1",
             low=0,
             high=1,
@@ -30,7 +30,7 @@ FEATURES = Table(
 
 EVALUATION = Table(
     name="evaluation",
-    about="How good the lists are, beside what simple means reach on the same queries.",
+    about="How good the lists are, beside simple baselines on the same queries.",
     key=("metric", "model", "split"),
     source="models/judging/; the protocol is docs/evaluation.md.",
     columns=(
@@ -44,13 +44,13 @@ EVALUATION = Table(
             "model",
             pl.String,
             "Whose lists: segue, or a baseline: random, popular, same genre, z-scored audio, "
-            "co-occurrence. Of a rating error: segue, biases of user and song, or song means.",
+            "co-occurrence. For the rating error: segue, biases of user and song, or song means.",
         ),
         Column(
             "split",
             pl.String,
             "Queries from held-out playlists: all, warm (in training playlists too) or cold; "
-            "learnt: from playlists that were learnt from; catalogue: no playlists are needed.",
+            "learnt: from playlists learnt from; catalogue: no playlists are needed.",
         ),
         Column("value", pl.Float64, "The measure; a mean unless its name says otherwise."),
         Column(
@@ -65,6 +65,6 @@ EVALUATION = Table(
             "Upper end of the 95 % interval. Null: nothing was sampled.",
             nullable=True,
         ),
-        Column("n", pl.Int64, "Queries, songs, pairs or ratings that were measured.", low=1),
+        Column("n", pl.Int64, "Number of queries, songs, pairs or ratings measured.", low=1),
     ),
 )

@@ -10,7 +10,7 @@ MEASUREMENTS = (
     Column(
         "key",
         pl.Int64,
-        "Pitch class of the key: 0 is C, 1 is C sharp, up to 11 for B. Null: none found.",
+        "Pitch class of the key: 0 is C, 1 is C sharp, up to 11 for B. Null: unknown.",
         "pitch class",
         nullable=True,
         low=0,
@@ -19,7 +19,7 @@ MEASUREMENTS = (
     Column(
         "loudness",
         pl.Float64,
-        "Mean loudness of the whole song. A few masters lie above 0.",
+        "Mean loudness of the whole song. A few masters are above 0.",
         "dB",
         nullable=True,
         low=-70,
@@ -29,12 +29,12 @@ MEASUREMENTS = (
     share("speechiness", "Share of spoken words: above 0.66 is talk, below 0.33 is music."),
     share("acousticness", "Confidence that the song is acoustic."),
     share("instrumentalness", "Confidence that the song has no vocals."),
-    share("liveness", "Confidence that an audience is heard."),
+    share("liveness", "Confidence that an audience can be heard."),
     share("valence", "Musical positiveness: near 1 sounds happy, near 0 sad or angry."),
     Column(
         "tempo",
         pl.Float64,
-        "Estimated beats a minute. Null: no beat was found.",
+        "Estimated beats per minute. Null: no beat was found.",
         "BPM",
         nullable=True,
         low=1,
@@ -53,7 +53,7 @@ MEASUREMENTS = (
 
 
 # What the distance may read, in the encoder's order. Ids, names, popularity and row numbers are
-# not here, so they cannot reach it.
+# left out, so they cannot reach it.
 COMPARED = (
     *("danceability", "energy", "valence", "loudness"),
     *("speechiness", "acousticness", "instrumentalness", "liveness"),
@@ -71,37 +71,42 @@ SONGS = Table(
         Column("title", pl.String, "Title as the catalogue writes it."),
         Column("artist", pl.String, "Primary artist: the first credited name."),
         Column("artists", pl.String, "Every credited name, in order, as a JSON array."),
-        Column("album", pl.String, "Album, where the catalogue names it.", nullable=True),
+        Column("album", pl.String, "Album, if the catalogue names it.", nullable=True),
         Column("year", pl.Int64, "Year of release.", "year", nullable=True, low=1860, high=2100),
         Column(
             "release_date",
             pl.String,
-            "Release as year, year-month or year-month-day.",
+            "Release date as year, year-month or year-month-day.",
             "ISO 8601",
             nullable=True,
         ),
-        Column("duration_ms", pl.Int64, "Length.", "ms", nullable=True, low=1),
-        Column("explicit", pl.Boolean, "1 where the lyrics are marked explicit.", nullable=True),
+        Column("duration_ms", pl.Int64, "Length of the song.", "ms", nullable=True, low=1),
+        Column("explicit", pl.Boolean, "1 if the lyrics are marked explicit.", nullable=True),
         Column(
             "popularity",
             pl.Int64,
-            "Popularity when the catalogue was taken; 0 is kept as it came.",
+            "Popularity when the catalogue was collected; 0 is kept as it came.",
             "0 to 100",
             nullable=True,
             low=0,
             high=100,
         ),
         *MEASUREMENTS,
-        Column("family_id", pl.String, "The family of versions.", references="families.family_id"),
-        Column("taste_id", pl.String, "The taste it is of.", references="tastes.taste_id"),
+        Column(
+            "family_id",
+            pl.String,
+            "The family of versions it belongs to.",
+            references="families.family_id",
+        ),
+        Column("taste_id", pl.String, "The taste it belongs to.", references="tastes.taste_id"),
         place(
             "map_x",
-            "Where it lies on the map of the catalogue, from left to right; songs that "
-            "are alike lie near each other, and the axes have no meaning of their own.",
+            "Position on the map of the catalogue, from left to right; similar songs are close "
+            "to each other, and the axes have no meaning of their own.",
         ),
-        place("map_y", "Where it lies on the map, from top to bottom."),
+        place("map_y", "Position on the map, from top to bottom."),
         Column("source", pl.String, "The file or files that the values come from."),
-        Column("label", pl.String, "Title - Artist (Year), without the year where none is known."),
+        Column("label", pl.String, "Title - Artist (Year), without the year if unknown."),
     ),
     indexes=(
         ("family_id",),
@@ -119,7 +124,7 @@ MADE_BY_SEGUE = ("family_id", "taste_id", "map_x", "map_y", "source", "label")
 
 READINGS = Table(
     name="readings",
-    about="The usable rows of the track files, as cleaned; one for each row of a file.",
+    about="The usable rows of the track files, cleaned; one for each row of a file.",
     key=("source", "line"),
     columns=(
         Column("source", pl.String, "Name of the file."),
@@ -132,7 +137,7 @@ READINGS = Table(
 
 GENRE_READINGS = Table(
     name="genre_readings",
-    about="A genre that a reading names; as often as it is named.",
+    about="A genre that a reading names, as often as it is named.",
     key=("source", "line", "genre"),
     columns=(
         Column("source", pl.String, "Name of the file."),
@@ -145,13 +150,13 @@ GENRE_READINGS = Table(
 
 FILES = Table(
     name="files",
-    about="The files that are being read and how many rows each was found to hold.",
+    about="The files being read and how many rows each holds.",
     key=("file",),
     columns=(
         Column("file", pl.Int64, "Position of the file among those given.", low=0),
         Column("source", pl.String, "Name of the file."),
         Column("format", pl.String, "The catalogue format."),
-        Column("sha256", pl.String, "Hash of the file as it lay on disk."),
+        Column("sha256", pl.String, "Hash of the file as it was on disk."),
         Column("rows_read", pl.Int64, "Rows below the header.", "rows", low=0),
     ),
 )
@@ -167,7 +172,7 @@ FAMILIES = Table(
         Column(
             "song_id",
             pl.String,
-            "Representative: the most popular, then the earliest, version.",
+            "Representative: the most popular version, then the earliest.",
             references="songs.song_id",
         ),
         Column("versions", pl.Int64, "How many songs belong to the family.", "songs", low=1),
@@ -177,7 +182,7 @@ FAMILIES = Table(
 
 SONG_GENRES = Table(
     name="song_genres",
-    about="The genres that a catalogue files a song under; one row for each.",
+    about="The genres that the catalogue gives a song, one row for each.",
     key=("song_id", "genre"),
     source="The genre columns of the track files.",
     columns=(
@@ -191,7 +196,7 @@ SONG_GENRES = Table(
 
 ARTIST_GENRES = Table(
     name="artist_genres",
-    about="The genres of an artist; one row for each.",
+    about="The genres of an artist, one row for each.",
     key=("artist", "genre"),
     source="The files of artist genres.",
     columns=(

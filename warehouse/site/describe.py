@@ -1,4 +1,4 @@
-"""Turn the contracts into what readers are told: Datasette's metadata, a dictionary, a package.
+"""Turn the contracts into Datasette's metadata, a data dictionary and a data package.
 
 Contracts and the SQL files of the canned queries come in; text and plain objects go out.
 Nothing here opens a database.
@@ -27,7 +27,7 @@ def query(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CannedQuery:
-    """One question that the site answers without being asked in SQL."""
+    """A ready-made query of the site, for which visitors need no SQL."""
 
     name: str
     title: str
@@ -45,14 +45,14 @@ CANNED = (
     CannedQuery(
         "search",
         "Search",
-        "Songs that q may mean, by title, artist or both. Accents, word order and a few typing "
-        "errors do not matter; 'songs about money' also finds other words for it.",
+        "Songs that q may mean, by title, artist or both. Accents, word order and a few typos do "
+        "not matter; 'songs about money' also finds other words for money.",
         ("q",),
     ),
     CannedQuery(
         "most_recommended",
-        "Where most roads lead",
-        "The hundred songs that are recommended for most others.",
+        "Most recommended",
+        "The hundred songs that are recommended most often.",
     ),
     CannedQuery(
         "same_years_and_genre",
@@ -63,8 +63,8 @@ CANNED = (
     ),
 )
 
-# How the site lays a table out, beside what its contract says.
-# SQLite keeps the text index apart, so Datasette must be told where it is.
+# How the site lays out a table, beyond what its contract says.
+# SQLite keeps the text index in a table of its own, so Datasette must be told where it is.
 LAYOUT: dict[str, dict[str, Any]] = {
     "songs": {
         "label_column": "label",
@@ -97,9 +97,10 @@ SONG_AS_JSON = """\
 ## One song as JSON
 
 `/segue/songs/<song_id>/recommendations.json` returns one object: the song and what is recommended
-for it, nearest first. Its members may grow; none is renamed. Columns are those above. An unknown
-`song_id` is answered 404 with `{"ok": false, "error": "...", "status": 404}`. In the address, signs
-other than letters, digits, `_` and `-` are written as `~` and two hexadecimal digits for each byte.
+for it, in order. Members may be added; none is renamed. The columns are those above. For an unknown
+`song_id` the answer is 404 with `{"ok": false, "error": "...", "status": 404}`. In the address,
+characters other than letters, digits, `_` and `-` are written as `~` and two hexadecimal digits for
+each byte.
 
 ```json
 {
@@ -115,17 +116,17 @@ other than letters, digits, `_` and `-` are written as `~` and two hexadecimal d
 
 
 def datasette_metadata() -> str:
-    """Return ``datasette/metadata.yml``: what the site says of itself, each table and query."""
+    """Return ``datasette/metadata.yml``: what the site says about itself, each table and query."""
     metadata = {
         "title": "Segue",
-        "description": "Look up a song and follow what sounds like it, from one song to the next.",
+        "description": "Look up a song, find what goes with it, and keep going.",
         "license": "The data keeps the licence of the catalogue that it was built from",
         "source": "The catalogue files listed in the table of sources",
         "source_url": f"/{DATABASE}/sources",
         "about": "Segue, free software under the MIT licence",
         "databases": {
             DATABASE: {
-                "description": "Songs, what is recommended for each, and how that came about. "
+                "description": "Songs, what is recommended for each, and how that was made. "
                 "Columns may be added; none is renamed.",
                 "tables": {item.name: _table_metadata(item) for item in (*TABLES, *VIEWS)},
                 "queries": {canned.name: _query_metadata(canned) for canned in CANNED},
@@ -141,7 +142,7 @@ def data_dictionary() -> str:
     """Return ``docs/data-dictionary.md``: every table, view and column in words."""
     parts = [
         "# Data dictionary",
-        "Every table and view of the published SQLite file, `segue.db`. The Parquet twins hold "
+        "Every table and view of the published SQLite file, `segue.db`. The Parquet files hold "
         "the same tables and columns. Columns may be added; none is renamed.",
         "This page is generated from `warehouse/contracts` by `uv run segue docs`.",
         "\n".join(f"- [{item.name}](#{item.name}): {item.about}" for item in (*TABLES, *VIEWS)),
@@ -171,7 +172,7 @@ def datapackage(twins: Iterable[Twin]) -> dict[str, Any]:
     """Return the Frictionless descriptor of the Parquet files of a build.
 
     It follows the Data Package standard, version 2 (https://datapackage.org/standard/).
-    A foreign key is left out where the table that it points at is not among ``twins``.
+    A foreign key is left out where the table that it references is not among ``twins``.
     """
     twins = list(twins)
     names = {twin.table.name for twin in twins}
@@ -207,7 +208,7 @@ IN_WORDS: dict[DType, str] = {
 
 
 class _Dumper(yaml.SafeDumper):
-    """Write texts of several lines, the queries, as blocks that can be read."""
+    """Writes texts of several lines, such as queries, as readable blocks."""
 
 
 def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -252,7 +253,7 @@ def _chapter(item: Table | View) -> str:
 def _entry(column: Column) -> str:
     about = column.about
     if column.references:
-        about += f" Points at `{column.references}`."
+        about += f" References `{column.references}`."
     cells = (
         f"`{column.name}`",
         IN_WORDS[column.dtype],

@@ -1,4 +1,4 @@
--- An artist has a row, and counts the songs rightly.
+-- Every artist has a row, and its counts are right.
 with
 counted as (
     select artist, count(*) as songs

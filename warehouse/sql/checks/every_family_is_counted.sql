@@ -1,4 +1,4 @@
--- A family counts its songs rightly and is represented by one of them.
+-- Every family counts its songs correctly and is represented by one of them.
 select families.family_id, families.versions, count(songs.song_id) as songs
 from families
 left join songs using (family_id)

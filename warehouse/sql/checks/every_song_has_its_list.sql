@@ -1,4 +1,4 @@
--- Every song has exactly :neighbours recommendations, ranked from 1 without a gap.
+-- Every song has exactly :neighbours recommendations, ranked from 1 without gaps.
 -- In a small catalogue the rules can leave a list short: lower SEGUE_NEIGHBOURS or add songs.
 select songs.song_id, songs.title, count(recommendations.rank) as recommendations
 from songs

@@ -1,4 +1,4 @@
--- A taste counts its songs rightly.
+-- Every taste counts its songs correctly.
 select tastes.taste_id, tastes.songs, count(songs.song_id) as found
 from tastes
 left join songs using (taste_id)

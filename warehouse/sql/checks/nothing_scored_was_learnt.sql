@@ -1,4 +1,4 @@
--- Nothing that is scored was learnt from: every held-out playlist stayed out of the encoder.
+-- Nothing scored was learnt from: every held-out playlist was kept from the encoder.
 select metric, model, split, value, n
 from evaluation
 where split = 'learnt'

@@ -1,4 +1,4 @@
--- A list holds one song of any family at most.
+-- A list holds at most one song of any family.
 with suspects as (
     select song
     from lists

@@ -1,4 +1,4 @@
--- A list holds two songs by one primary artist at most.
+-- A list holds at most two songs by one primary artist.
 with suspects as (
     select song
     from lists
