@@ -207,7 +207,7 @@ def _row_counts(database: sqlite3.Connection, last: Path | None, bound: float) -
         if change[name] > bound
     )
     about = "Row counts are close to those of the build being served."
-    advice = "If the catalogue really changed that much, raise SEGUE_ROW_COUNT_TOLERANCE for this run."
+    advice = "If the catalogue did change that much, raise SEGUE_ROW_COUNT_TOLERANCE for this run."
     value = max(change.values())
     return Check("row_counts_near_last_build", about, value, bound, shown, advice)
 

@@ -405,7 +405,9 @@ def test_all_that_is_wrong_is_told_at_once(ask):
 
 
 def test_years_the_wrong_way_round_are_told(ask):
-    assert "2000 and 1990" in refused(ask.get("/search", year_from=2000, year_to=1990), 422)["title"]
+    assert (
+        "2000 and 1990" in refused(ask.get("/search", year_from=2000, year_to=1990), 422)["title"]
+    )
 
 
 def test_what_came_is_cut_short(ask):

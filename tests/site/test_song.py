@@ -111,7 +111,9 @@ def test_song_that_leads_back_is_marked(reader, build):
         there, back = ("quoted", other["song_id"]), (other["song_id"], "quoted")
         assert other["mutual"] is (there in pairs and back in pairs)
     page = reader.get("/segue/songs/quoted").text
-    assert page.count("recommends this one too") == sum(o["mutual"] for o in found["recommendations"])
+    assert page.count("recommends this one too") == sum(
+        o["mutual"] for o in found["recommendations"]
+    )
 
 
 def test_blocks_of_the_likeness_are_told(reader):

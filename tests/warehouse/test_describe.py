@@ -34,7 +34,7 @@ def test_metadata_describes_every_table_view_and_column():
 
 def test_units_stand_in_the_column_descriptions():
     tables = yaml.safe_load(datasette_metadata())["databases"][DATABASE]["tables"]
-    assert tables["songs"]["columns"]["duration_ms"] == "Length. [ms]"
+    assert tables["songs"]["columns"]["duration_ms"] == "Length of the song. [ms]"
 
 
 def test_layout_names_only_tables_and_columns_that_exist():
