@@ -19,9 +19,9 @@ from sklearn.base import BaseEstimator, clone
 
 from flows.judging import measures as evaluating
 from flows.nightly import recommend as recommending
-from flows.nightly import stages
 from flows.nightly.plan import begin, held, planned
 from flows.nightly.progress import Progress
+from flows.nightly.run import STEPS
 from flows.settings import Settings
 from models import ranking
 from models.encoder import pipeline as encoder
@@ -119,7 +119,8 @@ def case(settings: Settings, songs: int, learn: bool, progress: Progress) -> Cas
         plan = planned(settings.model_copy(update={"home": Path(home)}))
         with held(plan.home):
             plan = begin(plan)
-            stages.ingest(plan, progress)
+            for step in STEPS["ingest"]:
+                step(plan, progress)
         with store.opened(plan.home.pending_warehouse) as warehouse:
             told = recommending.known(warehouse)
     return _case(told, songs, learn)

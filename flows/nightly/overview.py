@@ -22,11 +22,13 @@ LISTED = ("song_id", "rank", "recommended_song_id", "distance", "similarity")
 def map_songs(plan: Plan, progress: Progress) -> None:
     """Give every song its place on the map, sum songs and lists up by what they share, and draw."""
     with store.opened(plan.home.pending_warehouse) as warehouse:
-        songs = warehouse.frame(contracts.SONGS, SUMMED)
+        songs = _with_tastes(warehouse)
         recommended = warehouse.frame(contracts.RECOMMENDATIONS, LISTED)
         lists, _ = ratings.neighbours(recommended, songs["song_id"])
         with progress.stage("mapped", unit="songs") as advance:
-            advance(_place(plan, warehouse, songs, lists))
+            placed = _placed(plan, songs, lists)
+            advance(warehouse.replace(contracts.SONGS, placed))
+        songs = songs.select(SUMMED)
         with progress.stage("summed", unit="rows") as advance:
             genres = (contracts.SONG_GENRES, contracts.ARTIST_GENRES)
             filed = tastes.genres_of(songs, *(warehouse.frame(table) for table in genres))
@@ -37,14 +39,20 @@ def map_songs(plan: Plan, progress: Progress) -> None:
             advance(charts.draw(shown, plan.build / charts.FOLDER))
 
 
-def _place(
-    plan: Plan, warehouse: store.Warehouse, songs: pl.DataFrame, lists: groups.Indices
-) -> int:
+def _with_tastes(warehouse: store.Warehouse) -> pl.DataFrame:
+    """Read the merged songs, each with its taste; by ``song_id``."""
+    songs, tastes_of = (
+        warehouse.frame(table) for table in (contracts.MERGED_SONGS, contracts.SONG_TASTES)
+    )
+    return songs.with_columns(tastes_of["taste_id"])
+
+
+def _placed(plan: Plan, songs: pl.DataFrame, lists: groups.Indices) -> pl.DataFrame:
+    """Return the rows of ``songs`` with each song's place on the map."""
     vectors = cast(SingleMatrix, joblib.load(plan.build / "models" / "vectors.joblib"))
-    found = places(vectors, numbered(songs["taste_id"]), lists)
-    whole = warehouse.frame(contracts.SONGS)
-    placed = whole.with_columns(map_x=pl.Series(found[:, 0]), map_y=pl.Series(found[:, 1]))
-    return warehouse.replace(contracts.SONGS, placed)
+    spots = places(vectors, numbered(songs["taste_id"]), lists)
+    placed = songs.with_columns(map_x=pl.Series(spots[:, 0]), map_y=pl.Series(spots[:, 1]))
+    return placed.select(contracts.SONGS.schema.keys())
 
 
 def sums(

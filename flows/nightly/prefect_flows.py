@@ -5,6 +5,7 @@ import: Prefect reads its own settings from the environment at that moment.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow, runtime, task
@@ -14,12 +15,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
-from flows.nightly import overview as mapping
-from flows.nightly import ratings as rating
-from flows.nightly import recommend as recommending
-from flows.nightly import stages, summary
-from flows.nightly.plan import IO_ERRORS, Plan, begin, held, planned, up_to_date
+from flows.nightly import run, summary
+from flows.nightly.plan import IO_ERRORS, Plan, planned
 from flows.nightly.progress import Progress
+from flows.nightly.run import Step
 from flows.settings import settings
 from warehouse.errors import SegueError
 from warehouse.manifest import Manifest
@@ -54,16 +53,6 @@ def _step(function: Any) -> Any:
 
 
 plan_build = _step(planned)
-read_tracks = _step(stages.read_tracks)
-read_signals = _step(stages.read_signals)
-merge_songs = _step(stages.merge_songs)
-match_signals = _step(stages.match_signals)
-find_recommendations = _step(recommending.find_recommendations)
-fit_ratings = _step(rating.fit_ratings)
-map_songs = _step(mapping.map_songs)
-write_build = _step(stages.write_build)
-check_build = _step(stages.check_build)
-publish_build = _step(stages.publish_build)
 
 
 def _name_of_stage() -> str:
@@ -71,64 +60,55 @@ def _name_of_stage() -> str:
     return f"{runtime.flow_run.flow_name} {build.name}"
 
 
-@flow(name="ingest", flow_run_name=_name_of_stage, validate_parameters=False)
-def ingest(plan: Plan, progress: Progress) -> None:
-    """Read the files into the warehouse, make songs of their rows and match the signals."""
-    read_tracks(plan, progress)
-    read_signals(plan, progress)
-    merge_songs(plan, progress)
-    match_signals(plan, progress)
+def _stage(name: str, steps: Sequence[Step]) -> Step:
+    """Make a flow of a stage, and a task of each of its steps."""
+    tasks = [_step(step) for step in steps]
+
+    @flow(name=name, flow_run_name=_name_of_stage, validate_parameters=False)
+    def stage(plan: Plan, progress: Progress) -> None:
+        for task_of_step in tasks:
+            task_of_step(plan, progress)
+
+    return stage
 
 
-@flow(name="recommend", flow_run_name=_name_of_stage, validate_parameters=False)
-def recommend(plan: Plan, progress: Progress) -> None:
-    """Find what is recommended for every song and to everyone who rates, and sum it up."""
-    find_recommendations(plan, progress)
-    fit_ratings(plan, progress)
-    map_songs(plan, progress)
+STAGES = [_stage(name, steps) for name, steps in run.STEPS.items()]
 
 
-@flow(name="publish", flow_run_name=_name_of_stage, validate_parameters=False)
-def publish(plan: Plan, progress: Progress) -> Manifest:
-    """Write the build, check it, and serve it from now on."""
-    write_build(plan, progress)
-    check_build(plan, progress)
-    manifest: Manifest = publish_build(plan, progress)
-    return manifest
-
-
-@flow(name="refresh")
+@flow(name="refresh", validate_parameters=False)
 def refresh(
-    options: dict[str, Any] | None = None, force: bool = False, bars: bool = False
-) -> dict[str, Any]:
+    options: dict[str, Any] | None = None,
+    force: bool = False,
+    bars: bool = False,
+    plan: Plan | None = None,
+) -> tuple[bool, Manifest]:
     """Make and publish a build, unless the one that is served is made from the same.
 
     Args:
         options: settings by name, as JSON; what is absent comes from the environment.
         force: build even if nothing has changed.
         bars: show progress as bars on the terminal, not as lines in the run's log.
+        plan: of the build, where it is made already; then options do not count.
 
     Returns:
-        ``published``, whether a build was made, and ``manifest``, of the build that is served.
+        Whether a build was made, and the manifest of the one that is served.
     """
     keep_log_short()
-    plan = plan_build(settings(**(options or {})))
-    with held(plan.home):
-        served = None if force else up_to_date(plan)
-        if served is not None:
-            _name_run(f"refresh {served.name} (nothing new)")
-            get_run_logger().info("nothing new: %s is served already", served.name)
-            return {"published": False, "manifest": served.to_json()}
-        begun = begin(plan)
-        _name_run(f"refresh {begun.build.name}")
-        progress = Progress(bars=bars or None)
-        ingest(begun, progress)
-        recommend(begun, progress)
-        manifest = publish(begun, progress)
-    create_markdown_artifact(
-        summary.markdown(manifest, plan.home), key="build-summary", description=manifest.name
-    )
-    return {"published": True, "manifest": manifest.to_json()}
+    chosen: Plan = plan or plan_build(settings(**(options or {})))
+    progress = Progress(bars=bars or None)
+    published, manifest = run.refresh(chosen, force, progress, (_name_after_build, *STAGES))
+    if published:
+        create_markdown_artifact(
+            summary.markdown(manifest, chosen.home), key="build-summary", description=manifest.name
+        )
+    else:
+        _name_run(f"refresh {manifest.name} (nothing new)")
+        get_run_logger().info("nothing new: %s is served already", manifest.name)
+    return published, manifest
+
+
+def _name_after_build(plan: Plan, _: Progress) -> None:
+    _name_run(f"refresh {plan.build.name}")
 
 
 def _name_run(name: str) -> None:
@@ -142,12 +122,12 @@ class _Short(logging.Filter):
     Prefect's own record of each run, which its pages show, stays whole.
 
     Args:
-        told_later: the failure is printed by whoever called the flow.
+        failures: whether a failure is logged; otherwise it is printed by whoever called the flow.
     """
 
-    def __init__(self, told_later: bool) -> None:
+    def __init__(self, failures: bool) -> None:
         super().__init__()
-        self._told_later = told_later
+        self._failures = failures
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith("prefect"):
@@ -155,12 +135,12 @@ class _Short(logging.Filter):
         if record.exc_info and isinstance(record.exc_info[1], SegueError):
             record.msg, record.args = "Failed. %s", (str(record.exc_info[1]),)
             record.exc_info = record.exc_text = None
-            return not self._told_later and getattr(record, "flow_name", "") == refresh.name
+            return self._failures and getattr(record, "flow_name", "") == refresh.name
         return not str(record.msg).startswith(CHATTER)
 
 
-def keep_log_short(told_later: bool = False) -> None:
+def keep_log_short(failures: bool = True) -> None:
     """Leave out of the log, once and for all, what Prefect says of every step of every run."""
     for handler in logging.getLogger().handlers:
-        if not any(isinstance(known, _Short) for known in handler.filters):
-            handler.addFilter(_Short(told_later))
+        if not any(isinstance(present, _Short) for present in handler.filters):
+            handler.addFilter(_Short(failures))

@@ -36,7 +36,7 @@ def fit_ratings(plan: Plan, progress: Progress) -> None:
         store.opened(plan.home.pending_warehouse) as warehouse,
         progress.stage("rated", unit="ratings") as advance,
     ):
-        rows = warehouse.frame(contracts.SONGS, ("song_id", "artist", "family_id"))
+        rows = warehouse.frame(contracts.MERGED_SONGS, ("song_id", "artist", "family_id"))
         ratings = warehouse.frame(contracts.RATINGS)
         users, user, song, stars = laid_out.numbers(ratings, rows["song_id"])
         recipe = Recipe(factors=contracts.FACTORS)

@@ -69,7 +69,7 @@ class Known:
 
 def known(warehouse: store.Warehouse) -> Known:
     """Read what the models are told."""
-    rows = warehouse.frame(contracts.SONGS, WANTED)
+    rows = warehouse.frame(contracts.MERGED_SONGS, WANTED)
     genres, filed = features.genres(
         rows, warehouse.frame(contracts.SONG_GENRES), warehouse.frame(contracts.ARTIST_GENRES)
     )

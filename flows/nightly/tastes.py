@@ -43,7 +43,7 @@ def find_tastes(plan: Plan, warehouse: store.Warehouse, vectors: SingleMatrix) -
         warehouse: holds the songs and their genres.
         vectors: shape ``(n_songs, n_columns)``, in the order of ``song_id``.
     """
-    songs = warehouse.frame(contracts.SONGS, WANTED)
+    songs = warehouse.frame(contracts.MERGED_SONGS, WANTED)
     last = yesterday(plan)
     numbers, ids = named.yesterday_numbers(songs["song_id"], last.members)
     if last.same:
@@ -55,9 +55,8 @@ def find_tastes(plan: Plan, warehouse: store.Warehouse, vectors: SingleMatrix) -
         ids = named.taste_ids(songs["song_id"], of_song, found.before, ids)
         names = named.labels(songs, of_song, _genres(warehouse, songs), kept)
     warehouse.replace(contracts.TASTES, named.taste_rows(songs, of_song, ids, names))
-    whole = warehouse.frame(contracts.SONGS)
-    taste_id = pl.Series(ids).gather(of_song)
-    return warehouse.replace(contracts.SONGS, whole.with_columns(taste_id=taste_id))
+    members = songs.select("song_id", taste_id=pl.Series(ids).gather(of_song))
+    return warehouse.replace(contracts.SONG_TASTES, members)
 
 
 def yesterday(plan: Plan) -> Yesterday:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.nightly import stages
+from flows.nightly import run
 from flows.nightly.plan import begin, held, planned
 from flows.nightly.progress import Progress
 from flows.settings import settings
@@ -44,7 +44,7 @@ DIES_IN_STAGE = """
 import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
-from flows.nightly import stages
+from flows.nightly.run import STEPS, refresh
 from flows.nightly.plan import held, planned
 from flows.nightly.progress import Progress
 from flows.settings import settings
@@ -62,8 +62,8 @@ class Doomed(Progress):
 home, (tracks, genres, playlists) = Path(sys.argv[2]), [(Path(arg),) for arg in sys.argv[3:]]
 files = {"tracks": tracks, "genres": genres, "playlists": playlists}
 plan = planned(settings(home=home, **files, neighbours=2, max_rejected_share=0.2))
-with held(plan.home):
-    stages.refresh(plan, Doomed())
+steps = (step for stage in STEPS.values() for step in stage)
+refresh(plan, True, Doomed(), steps)
 """
 
 # The real command; the process ends just before it touches a name in a way, such as os.rename.
@@ -230,8 +230,9 @@ def test_a_file_that_changes_after_it_was_hashed_stops_the_build(golden, tmp_pat
         shutil.copy(golden / "tracks.csv", tmp_path / "other.csv").replace(tracks)
     else:
         tracks.unlink()
-    with held(plan.home), pytest.raises(InputError, match=r"tracks\.csv: (changed|could)"):
-        stages.refresh(plan, Progress(bars=False))
+    steps = (step for stage in run.STEPS.values() for step in stage)
+    with pytest.raises(InputError, match=r"tracks\.csv: (changed|could)"):
+        run.refresh(plan, True, Progress(bars=False), steps)
     assert not plan.home.current.exists()
 
 
@@ -243,8 +244,8 @@ def test_a_failed_build_on_a_failing_disk_leaves_no_half_made_files(build, golde
         with held(plan.home):
             begun = begin(plan)
             (begun.build / "models").write_text("not a folder")
-            stages.ingest(begun, Progress(bars=False))
-            stages.recommend(begun, Progress(bars=False))
+            for step in (*run.STEPS["ingest"], *run.STEPS["recommend"]):
+                step(begun, Progress(bars=False))
 
     with pytest.raises(SegueError, match=r"models.*\n.*is untouched"):
         build_with_a_file_in_the_place_of_a_folder()

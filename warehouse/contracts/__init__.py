@@ -51,9 +51,12 @@ from warehouse.contracts.songs import (
     GENRE_READINGS,
     MADE_BY_SEGUE,
     MEASUREMENTS,
+    MERGED_SONGS,
     READINGS,
     SONG_GENRES,
+    SONG_TASTES,
     SONGS,
+    WORKED_OUT,
 )
 
 __all__ = [
@@ -81,6 +84,7 @@ __all__ = [
     "INTERNAL",
     "MADE_BY_SEGUE",
     "MEASUREMENTS",
+    "MERGED_SONGS",
     "ODDITIES",
     "PLAYLIST_ENTRIES",
     "PLAYLIST_READINGS",
@@ -102,6 +106,7 @@ __all__ = [
     "SONGS",
     "SONG_GENRES",
     "SONG_ID",
+    "SONG_TASTES",
     "SOURCES",
     "TABLES",
     "TASTES",
@@ -109,6 +114,7 @@ __all__ = [
     "UNMATCHED_TRACKS",
     "USER_RECOMMENDATIONS",
     "VIEWS",
+    "WORKED_OUT",
     "Column",
     "DType",
     "Table",
@@ -151,6 +157,8 @@ TABLES = (
 # What the steps pass to each other in the warehouse; readers never see it.
 INTERNAL = (
     READINGS,
+    MERGED_SONGS,
+    SONG_TASTES,
     GENRE_READINGS,
     FILES,
     PLAYLIST_READINGS,

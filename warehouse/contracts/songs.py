@@ -119,6 +119,23 @@ SONGS = Table(
 )
 
 
+# What is worked out of all songs together, once they are merged.
+WORKED_OUT = ("taste_id", "map_x", "map_y")
+
+MERGED_SONGS = Table(
+    name="merged_songs",
+    about="Songs as the files have them, each with its family; what songs grows out of.",
+    key=("song_id",),
+    columns=tuple(column for column in SONGS.columns if column.name not in WORKED_OUT),
+)
+
+SONG_TASTES = Table(
+    name="song_tastes",
+    about="The taste that each song belongs to.",
+    key=("song_id",),
+    columns=(SONGS["song_id"], SONGS["taste_id"]),
+)
+
 MADE_BY_SEGUE = ("family_id", "taste_id", "map_x", "map_y", "source", "label")
 
 

@@ -1,38 +1,31 @@
-"""The steps of a refresh as plain functions: a plan comes in, a published build goes out.
+"""From files to songs: a plan comes in, a pending warehouse with songs and signals goes out.
 
 The plan is all that the steps share; what they make lies on disk between them, in the pending
-warehouse and in the build's folder, so that any of them can be tried again.
+warehouse, so that any of them can be tried again.
 """
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from flows.judging import measures as evaluating
-from flows.nightly import overview as mapping
-from flows.nightly import ratings as rating
-from flows.nightly import recommend as recommending
-from flows.nightly.plan import Plan, begin, last_build, stamp
-from flows.nightly.progress import Progress, peak_memory_mb
+from flows.nightly.plan import Plan, stamp
+from flows.nightly.progress import Progress
 from transforms import arrays as features
 from transforms import families, matching, signals
 from transforms import tracks as cleaning
-from warehouse import contracts, export, gates, release, store
+from warehouse import contracts, release, store
 from warehouse.errors import InputError
 from warehouse.files import sources
-from warehouse.identity import code_version
-from warehouse.manifest import Manifest, file_facts, read_manifest, sha256, write_manifest
 
 logger = logging.getLogger(__name__)
 
+
 COMMON_REASONS = 3
+
+
 SIGNAL_READINGS = {
     "genres": contracts.ARTIST_READINGS,
     "playlists": contracts.PLAYLIST_READINGS,
@@ -174,12 +167,10 @@ def merge_songs(plan: Plan, progress: Progress) -> None:
         progress.stage("merged", unit="songs") as advance,
     ):
         merged = warehouse.query("merge_songs")
-        # Which taste a song is of is known once it has a vector, and where it lies after that.
-        nowhere = {"taste_id": pl.lit(""), "map_x": pl.lit(0.5), "map_y": pl.lit(0.5)}
-        labelled = merged.with_columns(label=features.label(), **nowhere)
-        songs = families.with_families(labelled).select(contracts.SONGS.schema.keys())
+        labelled = merged.with_columns(label=features.label())
+        songs = families.with_families(labelled).select(contracts.MERGED_SONGS.schema.keys())
         _require_enough(songs.height, plan.settings.neighbours)
-        advance(warehouse.replace(contracts.SONGS, songs))
+        advance(warehouse.replace(contracts.MERGED_SONGS, songs))
         warehouse.replace(contracts.FAMILIES, families.families(songs))
         warehouse.replace(contracts.SONG_GENRES, warehouse.query("song_genres"))
         warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
@@ -198,7 +189,7 @@ def match_signals(plan: Plan, progress: Progress) -> None:
         progress.stage("matched", unit="rows") as advance,
     ):
         wanted = ("song_id", "title", "artist", "artists", "popularity")
-        songs = warehouse.frame(contracts.SONGS, wanted)
+        songs = warehouse.frame(contracts.MERGED_SONGS, wanted)
         entries = matching.matched(warehouse.frame(contracts.PLAYLIST_READINGS), songs)
         rated = matching.matched(warehouse.frame(contracts.RATING_READINGS), songs)
         artists = matching.matched_artists(warehouse.frame(contracts.ARTIST_READINGS), songs)
@@ -248,173 +239,3 @@ def _require_enough(songs: int, neighbours: int) -> None:
             f"{neighbours} recommendations for each song need {neighbours + 1} songs at least; "
             f"the catalogue has {songs}. Give more tracks, or fewer with --neighbours."
         )
-
-
-def write_build(plan: Plan, progress: Progress) -> None:
-    """Write the SQLite file and, beside it, the twins; the checks come later, being run on it."""
-    target = plan.build / export.FILE
-    target.unlink(missing_ok=True)
-    with (
-        store.opened(plan.home.pending_warehouse) as warehouse,
-        progress.stage("written", unit="rows") as advance,
-        ThreadPoolExecutor(max_workers=1) as beside,
-    ):
-        warehouse.replace(contracts.BUILDS, _history(plan, warehouse))
-        twins = beside.submit(_write_twins, plan)
-        export.bake(warehouse, target, advance)
-        twins.result()
-
-
-def _write_twins(plan: Plan) -> None:
-    with store.opened(plan.home.pending_warehouse) as warehouse:
-        tables = [table for table in contracts.TABLES if table is not contracts.CHECKS]
-        export.write_twins(warehouse, plan.build, tables)
-
-
-def _history(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
-    """Return this build, without times, after the different ones before it."""
-    before = {m.build_id: _build_row(m) for m in release.builds(plan.home)}
-    served = last_build(plan.home)
-    known = _earlier(served / export.FILE) if served else {}
-    rows = {k: row for k, row in {**known, **before}.items() if k != plan.build_id}
-    now = (
-        plan.build_id,
-        None,
-        None,
-        warehouse.count(contracts.SONGS),
-        warehouse.count(contracts.RECOMMENDATIONS),
-        warehouse.count(contracts.REJECTED_ROWS),
-        code_version(),
-        json.dumps(plan.source_hashes, sort_keys=True, ensure_ascii=False),
-        json.dumps(plan.parameters, sort_keys=True),
-    )
-    schema = contracts.BUILDS.schema
-    return pl.DataFrame([*rows.values(), now], schema=schema, orient="row").sort(
-        "published_at", "build_id", nulls_last=True
-    )
-
-
-def _build_row(manifest: Manifest) -> tuple[Any, ...]:
-    counts = manifest.counts
-    return (
-        manifest.build_id,
-        manifest.published_at,
-        round(sum(manifest.seconds.values()), 3),
-        counts["songs"],
-        counts["recommendations"],
-        counts["rejected"],
-        manifest.code_version,
-        json.dumps(manifest.sources, sort_keys=True, ensure_ascii=False),
-        json.dumps(manifest.parameters, sort_keys=True),
-    )
-
-
-def _earlier(database: Path) -> dict[str, tuple[Any, ...]]:
-    """Return the builds that a published file names with their times, pruned ones among them."""
-    return {row[0]: row for row in export.rows(database, contracts.BUILDS) if row[1] is not None}
-
-
-def check_build(plan: Plan, progress: Progress) -> int:
-    """Hold the file to every rule, write the outcome into it, and the Parquet twins beside it.
-
-    Returns:
-        How many rules hold.
-
-    Raises:
-        BuildRejected: a rule is broken; the folder is left without a manifest, to be removed.
-    """
-    settings = plan.settings
-    bounds = gates.Bounds(
-        settings.neighbours, settings.max_variance_share, settings.row_count_tolerance
-    )
-    last = _comparable(plan)
-    with progress.stage("checked", unit="rules") as advance:
-        checks = gates.checked(plan.build / export.FILE, bounds, last, advance)
-        tolerance = settings.evaluation_tolerance
-        served = last_build(plan.home)
-        checks.append(evaluating.headline_check(plan.build, served, tolerance, plan.parameters))
-        advance(1)
-        gates.require_passed(checks)
-        export.add_checks(plan.build / export.FILE, gates.as_frame(checks))
-    with (
-        store.opened(plan.home.pending_warehouse) as warehouse,
-        progress.stage("twinned", unit="tables") as advance,
-    ):
-        warehouse.replace(contracts.CHECKS, gates.as_frame(checks))
-        export.write_twins(warehouse, plan.build, [contracts.CHECKS])
-        export.describe_twins(plan.build)
-        advance(len(contracts.TABLES))
-    return len(checks)
-
-
-def _comparable(plan: Plan) -> Path | None:
-    """Return the file whose row counts those of the new build should be near, if there is one.
-
-    The demo catalogue says nothing of a real one that takes its place.
-    """
-    served = last_build(plan.home)
-    demo_file = plan.home.root / "demo" / "tracks.csv"
-    if served is None:
-        return None
-    if plan.settings.tracks and demo_file.is_file():
-        before = read_manifest(served).sources
-        if sha256(demo_file) in before.values():
-            return None
-    return served / export.FILE
-
-
-def publish_build(plan: Plan, progress: Progress) -> Manifest:
-    """Write the manifest, put the warehouse in place and serve the build from now on."""
-    with progress.stage("published", unit="files") as advance:
-        with store.opened(plan.home.pending_warehouse) as warehouse:
-            counts = {t.name: warehouse.count(t) for t in contracts.TABLES}
-        counts["rejected"] = counts["rejected_rows"]
-        files = file_facts(plan.build)
-        manifest = Manifest(
-            build_id=plan.build_id,
-            name=plan.build.name,
-            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            code_version=code_version(),
-            parameters=plan.parameters,
-            sources=plan.source_hashes,
-            counts=counts,
-            seconds={stage: round(took, 3) for stage, took in progress.seconds.items()},
-            peak_memory_mb=round(peak_memory_mb(), 1),
-            files=files,
-        )
-        write_manifest(plan.build, manifest)
-        plan.home.pending_warehouse.replace(plan.home.warehouse)
-        release.promote(plan.home, plan.build.name)
-        release.prune(plan.home, plan.settings.keep)
-        advance(len(files) + 1)
-    return manifest
-
-
-def ingest(plan: Plan, progress: Progress) -> None:
-    """Read the files into the warehouse, make songs of their rows and match the signals."""
-    read_tracks(plan, progress)
-    read_signals(plan, progress)
-    merge_songs(plan, progress)
-    match_signals(plan, progress)
-
-
-def recommend(plan: Plan, progress: Progress) -> None:
-    """Find what is recommended for every song and to everyone who rates, and sum it up."""
-    recommending.find_recommendations(plan, progress)
-    rating.fit_ratings(plan, progress)
-    mapping.map_songs(plan, progress)
-
-
-def publish(plan: Plan, progress: Progress) -> Manifest:
-    """Write the build, check it, and serve it from now on."""
-    write_build(plan, progress)
-    check_build(plan, progress)
-    return publish_build(plan, progress)
-
-
-def refresh(plan: Plan, progress: Progress) -> Manifest:
-    """Make and publish the planned build; the caller holds the lock."""
-    begun = begin(plan)
-    ingest(begun, progress)
-    recommend(begun, progress)
-    return publish(begun, progress)
