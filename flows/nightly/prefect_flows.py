@@ -5,7 +5,6 @@ import: Prefect reads its own settings from the environment at that moment.
 """
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow, runtime, task
@@ -18,7 +17,6 @@ from prefect.logging import get_run_logger
 from flows.nightly import run, summary
 from flows.nightly.plan import IO_ERRORS, Plan, planned
 from flows.nightly.progress import Progress
-from flows.nightly.run import Step
 from flows.settings import settings
 from warehouse.errors import SegueError
 from warehouse.manifest import Manifest
@@ -60,19 +58,19 @@ def _name_of_stage() -> str:
     return f"{runtime.flow_run.flow_name} {build.name}"
 
 
-def _stage(name: str, steps: Sequence[Step]) -> Step:
-    """Make a flow of a stage, and a task of each of its steps."""
-    tasks = [_step(step) for step in steps]
-
-    @flow(name=name, flow_run_name=_name_of_stage, validate_parameters=False)
-    def stage(plan: Plan, progress: Progress) -> None:
-        for task_of_step in tasks:
-            task_of_step(plan, progress)
-
-    return stage
+TASKS = {stage: [_step(step) for step in steps] for stage, steps in run.STEPS.items()}
 
 
-STAGES = [_stage(name, steps) for name, steps in run.STEPS.items()]
+def _stage(plan: Plan, progress: Progress) -> None:
+    """Run the tasks of the stage that the flow is named after."""
+    for step in TASKS[runtime.flow_run.flow_name]:
+        step(plan, progress)
+
+
+STAGES = [
+    flow(_stage, name=stage, flow_run_name=_name_of_stage, validate_parameters=False)
+    for stage in TASKS
+]
 
 
 @flow(name="refresh", validate_parameters=False)

@@ -175,7 +175,7 @@ def starved(home, limit, *words):
     """Build by the real command while no file may grow beyond some bytes, as on a full disk."""
     return subprocess.run(
         [SEGUE, "build", "--direct", "--home", home, *words],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(home.parent)},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         capture_output=True,
         text=True,
