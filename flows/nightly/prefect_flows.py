@@ -68,7 +68,7 @@ def _stage(plan: Plan, progress: Progress) -> None:
 
 
 STAGES = [
-    flow(_stage, name=stage, flow_run_name=_name_of_stage, validate_parameters=False)
+    flow(name=stage, flow_run_name=_name_of_stage, validate_parameters=False)(_stage)
     for stage in TASKS
 ]
 
