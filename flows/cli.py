@@ -212,7 +212,8 @@ def schedule(
 
 @app.command()
 def status(home: Home = None) -> None:
-    """Say which build is served, how old it is and what it holds."""
+    """Say which build is served, how old it is and what it holds, and what was fetched when."""
+    from flows.connections import fetch as fetching
     from flows.nightly import summary
     from warehouse import release
     from warehouse.manifest import read_manifest
@@ -222,6 +223,12 @@ def status(home: Home = None) -> None:
         manifest = read_manifest(release.published(_home(chosen)))
         out.print(f"{summary.age(manifest, datetime.now(UTC))}, {manifest.published_at}")
         out.print(summary.text(manifest, _home(chosen)))
+        snapshots = fetching.ages(chosen, datetime.now(UTC))
+        if snapshots:
+            table = _table("fetched", "rows", "licence", "age")
+            for row in snapshots:
+                table.add_row(*row)
+            out.print(table)
 
 
 @app.command()
@@ -693,3 +700,6 @@ def _text_of(place: str, most: int = -1) -> str:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{place!r} cannot be read: {error}. Expected UTF-8 text.") from error
+
+
+from flows.connections import commands as _connections  # noqa: E402, F401 - registers its commands

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flows.connections.files import connection
 from warehouse.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,57 @@ class Settings(BaseSettings):
     suggest_facets: bool = Field(
         False, description="Let the site suggest facets on table pages, which is slow."
     )
+
+    connections: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="What builds read of other services, separated by blanks, such as "
+        "'listenbrainz:NAME subsonic'; fetched by segue fetch.",
+    )
+    fetch_first: bool = Field(
+        False, description="Fetch the connections before each scheduled build."
+    )
+    contact: str = Field(
+        "", description="Your e-mail address or page, which other services are told."
+    )
+    noncommercial: bool = Field(
+        False, description="Use what others license for non-commercial use alone."
+    )
+    listenbrainz_token: SecretStr = Field(
+        SecretStr(""), exclude=True, description="Token of your account at ListenBrainz."
+    )
+    listenbrainz_url: str = Field(
+        "https://api.listenbrainz.org", description="Address of ListenBrainz."
+    )
+    musicbrainz_url: str = Field("https://musicbrainz.org", description="Address of MusicBrainz.")
+    subsonic_url: str = Field("", description="Address of your OpenSubsonic server.")
+    subsonic_user: str = Field("", description="Your name there.")
+    subsonic_password: SecretStr = Field(
+        SecretStr(""), exclude=True, description="Your password there."
+    )
+    subsonic_api_key: SecretStr = Field(
+        SecretStr(""), exclude=True, description="A key in place of name and password."
+    )
+    spotify_client_id: str = Field("", description="Client id of your application at Spotify.")
+    spotify_budget: int = Field(
+        1000, ge=1, description="Requests to Spotify within 24 hours, of all your applications."
+    )
+    spotify_url: str = Field("https://api.spotify.com", description="Address of Spotify's API.")
+    spotify_accounts_url: str = Field(
+        "https://accounts.spotify.com", description="Address of Spotify's accounts."
+    )
+
+    @field_validator("connections", mode="before")
+    @classmethod
+    def _split_connections(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("connections", mode="after")
+    @classmethod
+    def _known_connections(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(connection(one)) for one in value)
+        except InputError as error:
+            raise ValueError(f"is not right: {error}") from error
 
     @field_validator("home", mode="after")
     @classmethod

@@ -173,7 +173,18 @@ def merge_songs(plan: Plan, progress: Progress) -> None:
         advance(warehouse.replace(contracts.MERGED_SONGS, songs))
         warehouse.replace(contracts.FAMILIES, families.families(songs))
         warehouse.replace(contracts.SONG_GENRES, warehouse.query("song_genres"))
-        warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
+        warehouse.replace(contracts.SOURCES, _sources(plan, warehouse))
+
+
+def _sources(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
+    """Return where every row went, and where the files are from that were fetched."""
+    known = [(n, o.licence, o.url, o.fetched_at) for n, o in plan.origins.items()]
+    counted = warehouse.query("sources")
+    facts = ("licence", "url", "fetched_at")
+    origins = pl.DataFrame(known, ["source", *facts], orient="row") if known else None
+    if origins is None:
+        return counted
+    return counted.drop(facts).join(origins, on="source", how="left", maintain_order="left")
 
 
 def match_signals(plan: Plan, progress: Progress) -> None:
@@ -203,7 +214,7 @@ def match_signals(plan: Plan, progress: Progress) -> None:
         warehouse.replace(contracts.RATINGS, matching.last_ratings(rated))
         warehouse.replace(contracts.UNMATCHED_TRACKS, matching.unmatched_tracks(entries, rated))
         warehouse.replace(contracts.ARTIST_GENRES, matching.artist_genres(artists))
-        warehouse.replace(contracts.SOURCES, warehouse.query("sources"))
+        warehouse.replace(contracts.SOURCES, _sources(plan, warehouse))
         advance(entries.height + rated.height + artists.height)
 
 

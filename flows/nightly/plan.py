@@ -1,9 +1,9 @@
 """What a build is to be made from: settings come in, a plan with recognised sources goes out."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +11,11 @@ from typing import Any
 
 import duckdb
 
+from flows.connections.files import snapshots
+from flows.connections.wall import admitted
 from flows.settings import Settings
 from warehouse import release
+from warehouse.connectors.snapshots import Origin
 from warehouse.demo import files as demo
 from warehouse.errors import SegueError
 from warehouse.files import sources
@@ -34,6 +37,7 @@ class Plan:
         sources: the recognised files in the order given, tracks before signals.
         build_id: hash of sources, code and settings.
         stamps: of each source, before it was hashed.
+        origins: where a source was fetched from, by its name.
         folder: the build's folder; none until it is made.
     """
 
@@ -41,6 +45,7 @@ class Plan:
     sources: tuple[Source, ...]
     build_id: str
     stamps: tuple[Stamp, ...]
+    origins: Mapping[str, Origin] = field(default_factory=dict)
     folder: Path | None = None
 
     @property
@@ -88,25 +93,44 @@ def planned(settings: Settings) -> Plan:
     Raises:
         InputError: a file cannot be used.
     """
-    tracks, signals = _files(settings)
-    stamps = tuple(stamp(path) for paths in (tracks, *signals.values()) for path in paths)
-    found = sources.opened(tracks, signals)
+    files, fetched = admitted(_files(settings), settings.home, settings.noncommercial)
+    tracks = files.pop("tracks")
+    stamps = tuple(stamp(path) for paths in (tracks, *files.values()) for path in paths)
+    found = sources.opened(tracks, files)
+    origins = {one.name: fetched[one.path] for one in found if one.path in fetched}
     hashes = {f"{source.kind} {source.name}": source.sha256 for source in found}
+    hashes |= {f"origin {name}": " ".join(_facts(known)) for name, known in origins.items()}
     parameters = _parameters(settings)
-    return Plan(settings, tuple(found), build_id(hashes, parameters), stamps)
+    return Plan(settings, tuple(found), build_id(hashes, parameters), stamps, origins)
 
 
-def _files(settings: Settings) -> tuple[Sequence[Path], dict[Kind, Sequence[Path]]]:
-    """Return the tracks and the signals; the demo's own signals go with its songs alone."""
+def _facts(known: Origin) -> tuple[str, str, str]:
+    """Return what a build says of where a source is from."""
+    return known.licence, known.url, known.fetched_at
+
+
+def _files(settings: Settings) -> dict[Kind, Sequence[Path]]:
+    """Return the files by what they are read as, with what was fetched by the connections.
+
+    A library that was fetched is the catalogue where no other is given. The demo's own signals go
+    with its songs alone.
+    """
     given: dict[Kind, Sequence[Path]] = {
+        "tracks": settings.tracks,
         "genres": settings.genres,
         "playlists": settings.playlists,
         "ratings": settings.ratings,
     }
-    if settings.tracks:
-        return settings.tracks, given
-    made = _demo(settings.home)
-    return made.tracks, {kind: files or getattr(made, kind) for kind, files in given.items()}
+    fetched = snapshots(settings.home, settings.connections)
+    if not settings.tracks:
+        given["tracks"] = fetched.get("tracks", ())
+    if not given["tracks"]:
+        made = _demo(settings.home)
+        given = {kind: files or getattr(made, kind) for kind, files in given.items()}
+    return {
+        kind: [*files, *(fetched.get(kind, ()) if kind != "tracks" else ())]
+        for kind, files in given.items()
+    }
 
 
 def stamp(path: Path) -> Stamp:
@@ -123,7 +147,7 @@ def _demo(home: Path) -> demo.Demo:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".pending-") as pending:
         made = demo.write_demo(Path(pending))
-        kinds = {field.name: getattr(made, field.name) for field in fields(made)}
+        kinds = {one.name: getattr(made, one.name) for one in fields(made)}
         moved = {
             kind: [path.replace(folder / path.name) for path in paths]
             for kind, paths in kinds.items()

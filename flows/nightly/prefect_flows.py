@@ -14,10 +14,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
+from flows.connections.fetch import fetch_all
 from flows.nightly import run, summary
 from flows.nightly.plan import IO_ERRORS, Plan, planned
 from flows.nightly.progress import Progress
-from flows.settings import settings
+from flows.settings import Settings, settings
 from warehouse.errors import SegueError
 from warehouse.manifest import Manifest
 
@@ -50,6 +51,7 @@ def _step(function: Any) -> Any:
     )
 
 
+fetch_snapshots = _step(fetch_all)
 plan_build = _step(planned)
 
 
@@ -92,7 +94,7 @@ def refresh(
         Whether a build was made, and the manifest of the one that is served.
     """
     keep_log_short()
-    chosen: Plan = plan or plan_build(settings(**(options or {})))
+    chosen: Plan = plan or _planned_by_night(settings(**(options or {})))
     progress = Progress(bars=bars or None)
     published, manifest = run.refresh(chosen, force, progress, (_name_after_build, *STAGES))
     if published:
@@ -103,6 +105,14 @@ def refresh(
         _name_run(f"refresh {manifest.name} (nothing new)")
         get_run_logger().info("nothing new: %s is served already", manifest.name)
     return published, manifest
+
+
+def _planned_by_night(picked: Settings) -> Plan:
+    """Plan the build of a schedule, which fetches first where the settings say so."""
+    if picked.fetch_first:
+        fetch_snapshots(picked)
+    plan: Plan = plan_build(picked)
+    return plan
 
 
 def _name_after_build(plan: Plan, _: Progress) -> None:

@@ -9,7 +9,6 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,16 @@ import pyarrow as pa
 
 from warehouse.connectors.http import Answer, Client, Service, Unanswered
 from warehouse.connectors.listens import files, lines, listen, mark
-from warehouse.connectors.snapshots import Origin, Snapshot, as_csv, moment
+from warehouse.connectors.snapshots import (
+    Fetched,
+    Origin,
+    Snapshot,
+    as_csv,
+    count_rows,
+    moment,
+)
 from warehouse.errors import InputError, ServiceError
+from warehouse.manifest import sha256
 
 logger = logging.getLogger(__name__)
 
@@ -42,23 +49,6 @@ def service(base: str = BASE) -> Service:
 def headers(token: str) -> Mapping[str, str]:
     """Return what lets somebody in."""
     return {"Authorization": f"Token {token}"} if token else {}
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What became of a fetch.
-
-    Args:
-        path: of the snapshot.
-        rows: that it holds.
-        requests: that it took.
-        changed: whether anything is new.
-    """
-
-    path: Path
-    rows: int
-    requests: int
-    changed: bool
 
 
 def fetch_person(client: Client, home: Path, user: str) -> list[Fetched]:
@@ -89,9 +79,36 @@ def derive(listens: Snapshot, loved: Snapshot, home: Path, user: str, now: float
             target.touch(now, 0)
         return
     url = next(one.url for one in known if one)
-    texts = files(_kept(listens.path), _kept(loved.path))
-    for target, text in zip(targets, texts, strict=True):
-        target.publish(text, _origin(url, now, 0, text.count("\n") - 1, state))
+    with files(_kept(listens.path), _kept(loved.path)) as written:
+        for target, file in zip(targets, written, strict=True):
+            target.publish(file, _origin(url, now, 0, count_rows(file), state))
+
+
+def import_files(home: Path, user: str, paths: Sequence[Path], now: float) -> list[Fetched]:
+    """Make sessions and ratings of files in place of what the API says.
+
+    Args:
+        home: Segue's home.
+        user: whose export they are, or of whom to take what a dump holds; everybody without one.
+        paths: as ``read_files`` takes them.
+        now: seconds since 1970.
+
+    Raises:
+        InputError: a file cannot be read or holds no listen.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file. Check the path (now in {Path.cwd()}).")
+    done = []
+    state = {"of": [sha256(path) for path in paths]}
+    url = ", ".join(path.name for path in paths)
+    with files(read_files(paths, user or None)) as written:
+        for name, file in zip(("sessions.csv", "ratings.csv"), written, strict=True):
+            target = Snapshot(home, "listenbrainz", user or "all", name)
+            rows = count_rows(file)
+            target.publish(file, _origin(url, now, 0, rows, state))
+            done.append(Fetched(target.path, rows, 0, changed=True))
+    return done
 
 
 def _kept(path: Path) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ plays a song, beside others of theirs, and what they marked, says what they thin
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,12 +94,13 @@ select "user", title, artist, mbid, count(*), max(listened_at) from listens grou
 """
 
 
+@contextmanager
 def files(
     listens: Iterable[Mapping[str, Any]],
     marks: Iterable[Mapping[str, Any]] = (),
     plays: Iterable[Mapping[str, Any]] = (),
-) -> tuple[str, str]:
-    """Return sessions and ratings as the text of two CSV files.
+) -> Iterator[tuple[Path, Path]]:
+    """Write sessions and ratings as two CSV files, which are there while the body runs.
 
     Args:
         listens: as ``SCHEMA``, in any order; those of a whole site may be too many for memory, so
@@ -106,8 +108,8 @@ def files(
         marks: what people said of a song, as ``MARKS_SCHEMA``.
         plays: how often somebody played a song, where no more is known, as ``PLAYS_SCHEMA``.
 
-    Returns:
-        For ``--playlists`` and for ``--ratings``.
+    Yields:
+        The files for ``--playlists`` and for ``--ratings``.
     """
     with TemporaryDirectory(prefix="segue-listens-") as folder:
         place = Path(folder)
@@ -118,8 +120,7 @@ def files(
             database.execute(PLAYS)
             database.sql(SESSIONS, params=[PAUSE_SECONDS]).write_csv(str(place / "sessions.csv"))
             database.sql(RATINGS).write_csv(str(place / "ratings.csv"))
-        sessions, ratings = place / "sessions.csv", place / "ratings.csv"
-        return sessions.read_text("utf-8"), ratings.read_text("utf-8")
+        yield place / "sessions.csv", place / "ratings.csv"
 
 
 def _fill(

@@ -6,16 +6,20 @@ it may be used stands beside it, and reaches the disk first.
 """
 
 import csv
+import fcntl
 import io
 import json
+import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from warehouse.errors import InputError
+from warehouse.errors import Busy, InputError
 from warehouse.manifest import flush, sha256
 
 Licence = Literal["open", "non-commercial", "display"]
@@ -31,7 +35,7 @@ class Origin:
     Args:
         service: what it was fetched from.
         url: the address, without what is secret.
-        fetched_at: when, UTC, ISO 8601.
+        fetched_at: when what it holds was fetched, UTC, ISO 8601.
         licence: ``open`` may be learnt from and published; ``non-commercial`` where the operator
             says so; ``display`` may be shown and no more.
         terms: where that is written.
@@ -39,6 +43,7 @@ class Origin:
         rows: of the file.
         sha256: of the file; one of another hash was not yet in place when its origin was.
         state: what the next fetch compares with.
+        checked_at: when it was last seen to be what the service holds.
     """
 
     service: str
@@ -50,6 +55,24 @@ class Origin:
     rows: int
     sha256: str
     state: Mapping[str, Any] = field(default_factory=dict)
+    checked_at: str = ""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of a fetch.
+
+    Args:
+        path: of the snapshot.
+        rows: that it holds.
+        requests: that it took.
+        changed: whether anything is new.
+    """
+
+    path: Path
+    rows: int
+    requests: int
+    changed: bool
 
 
 class Snapshot:
@@ -97,18 +120,24 @@ class Snapshot:
                 path.unlink()
             self._pages.rmdir()
 
-    def publish(self, text: str, facts: Origin) -> None:
+    def publish(self, content: str | Path, facts: Origin) -> None:
         """Put the whole file in place with its origin, and drop the pages.
 
         Args:
-            text: of the file.
+            content: of the file: its text, or a file that holds it.
             facts: its origin; ``sha256`` is filled in here.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         pending = self.path.with_name(f".{self.path.name}.pending")
-        pending.write_text(text, encoding="utf-8")
+        if isinstance(content, Path):
+            shutil.copyfile(content, pending)
+        else:
+            pending.write_text(content, encoding="utf-8")
         flush(pending)
-        known = {**asdict(facts), "sha256": sha256(pending)}
+        known = {**asdict(facts), "sha256": sha256(pending), "checked_at": facts.fetched_at}
+        before = self.origin
+        if before is not None and before.sha256 == known["sha256"]:
+            known["fetched_at"] = before.fetched_at  # what it holds is no newer
         write(origin_path(self.path), json.dumps(known, indent=1, ensure_ascii=False) + "\n")
         pending.replace(self.path)
         flush(self.path.parent)
@@ -118,11 +147,30 @@ class Snapshot:
         """Note that nothing has changed since."""
         known = self.origin
         if known is not None:
-            facts = {**asdict(known), "fetched_at": moment(now), "requests": requests}
+            facts = {**asdict(known), "checked_at": moment(now), "requests": requests}
             write(origin_path(self.path), json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
     def _page_files(self) -> list[Path]:
         return sorted(self._pages.glob("[0-9]*.json"))
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder of snapshots, so that one process at a time writes there.
+
+    Raises:
+        Busy: another process fetches the same.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(f"Another run fetches into {folder}. Wait until it ends.") from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:
@@ -155,6 +203,12 @@ def as_csv(header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     for row in rows:
         writer.writerow([_cell(row.get(name)) for name in header])
     return out.getvalue()
+
+
+def count_rows(path: Path) -> int:
+    """Return the records below the header of a CSV file, whose fields may hold line ends."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return sum(1 for _ in csv.reader(file)) - 1
 
 
 def _cell(value: Any) -> Any:

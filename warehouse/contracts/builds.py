@@ -53,6 +53,14 @@ SOURCES = Table(
             low=0,
         ),
         Column("rejected", pl.Int64, "Rows listed in rejected_rows.", "rows", low=0),
+        Column(
+            "licence",
+            pl.String,
+            "How what was fetched may be used: open or non-commercial. Null: a file of one's own.",
+            nullable=True,
+        ),
+        Column("url", pl.String, "Where it was fetched from.", nullable=True),
+        Column("fetched_at", pl.String, "When it was fetched.", "UTC, ISO 8601", nullable=True),
     ),
 )
 

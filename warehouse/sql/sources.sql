@@ -65,7 +65,10 @@ select
     matched_by_name::bigint as matched_by_name,
     unmatched::bigint as unmatched,
     passed_over::bigint as passed_over,
-    coalesce(rejected.rows, 0) as rejected
+    coalesce(rejected.rows, 0) as rejected,
+    null::varchar as licence,
+    null::varchar as url,
+    null::varchar as fetched_at
 from (select * from tracks union all select * from signals)
 left join rejected using (source)
 order by kind <> 'tracks', file

@@ -186,8 +186,8 @@ def test_half_an_hour_of_silence_ends_a_session():
     played = [
         {"user": "rob", "listened_at": FIRST + s, "title": f"Song {s}", "artist": "A"} for s in when
     ]
-    sessions, _ = files(played)
-    named = [row["session_id"] for row in csv.DictReader(io.StringIO(sessions))]
+    with files(played) as (sessions, _):
+        named = [row["session_id"] for row in read(sessions)]
     assert [named.index(name) for name in named] == [0, 0, 2, 2]
 
 
@@ -198,8 +198,8 @@ def test_who_plays_a_song_more_likes_it_more():
         for title, count in plays.items()
         for n in range(count)
     ]
-    _, ratings = files(played)
-    stars = {r["track_name"]: float(r["rating"]) for r in csv.DictReader(io.StringIO(ratings))}
+    with files(played) as (_, ratings):
+        stars = {row["track_name"]: float(row["rating"]) for row in read(ratings)}
     assert stars == {"often": 5.0, "sometimes": 4.0, "once": 3.0}
 
 

@@ -1,0 +1,94 @@
+"""A connection comes in; what its service holds is fetched into the home, where builds read it."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flows.connections.files import Connection, connection, origins
+from flows.connections.services import listenbrainz_client
+from flows.settings import Settings
+from warehouse.connectors import listenbrainz
+from warehouse.connectors.http import Clock
+from warehouse.connectors.snapshots import Fetched, Origin, held
+from warehouse.errors import InputError, SegueError
+
+logger = logging.getLogger(__name__)
+
+Fetch = Callable[[Settings, Connection, Clock | None], list[Fetched]]
+
+
+def fetch(chosen: Settings, one: Connection, clock: Clock | None = None) -> list[Fetched]:
+    """Fetch one connection; what was fetched before a failure is kept, and gone on with.
+
+    Raises:
+        InputError: a name or a token does not count, or a setting is missing.
+        Busy: another process fetches the same.
+        Postponed: the service wants to be asked later.
+        ServiceError: it fails.
+    """
+    with held(one.folder(chosen.home)):
+        return FETCHES[one.service](chosen, one, clock)
+
+
+def import_files(chosen: Settings, one: Connection, paths: list[Path]) -> list[Fetched]:
+    """Read exports or dumps of ListenBrainz in place of asking it.
+
+    Raises:
+        InputError: they are of another service, or cannot be read.
+    """
+    if one.service != "listenbrainz":
+        raise InputError(f"--from takes files of listenbrainz, not of {one.service}.")
+    with held(one.folder(chosen.home)):
+        return listenbrainz.import_files(chosen.home, one.who, paths, time.time())
+
+
+def fetch_all(chosen: Settings, clock: Clock | None = None) -> list[str]:
+    """Fetch every connection of the settings; what fails is logged and fails nothing else.
+
+    Returns:
+        The connections that failed.
+    """
+    failed = []
+    for name in chosen.connections:
+        try:
+            for done in fetch(chosen, connection(name), clock):
+                logger.info("fetched %s: %s", name, in_words(done))
+        except (SegueError, OSError) as error:
+            failed.append(name)
+            logger.warning(
+                "could not fetch %s, so what was fetched before is used: %s", name, error
+            )
+    return failed
+
+
+def in_words(done: Fetched) -> str:
+    """Return what became of one snapshot."""
+    plural = "" if done.requests == 1 else "s"
+    what = f"{done.rows:,} rows" if done.changed else f"nothing new ({done.rows:,} rows)"
+    return f"{what} in {done.path.name}, {done.requests:,} request{plural}"
+
+
+def ages(chosen: Settings, now: datetime) -> list[tuple[str, str, str, str]]:
+    """Return name, rows, licence and age of every snapshot, for ``segue status``."""
+    return [
+        (name, f"{known.rows:,}", known.licence, _age(known, now))
+        for name, known in origins(chosen.home).items()
+    ]
+
+
+def _age(known: Origin, now: datetime) -> str:
+    checked = datetime.fromisoformat(known.checked_at or known.fetched_at).astimezone(UTC)
+    hours = (now - checked).total_seconds() / 3600
+    return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} hours"
+
+
+def _listenbrainz(chosen: Settings, one: Connection, clock: Clock | None) -> list[Fetched]:
+    if not one.who:
+        raise InputError("ListenBrainz needs the name of a person: listenbrainz:NAME.")
+    with listenbrainz_client(chosen, clock) as client:
+        return listenbrainz.fetch_person(client, chosen.home, one.who)
+
+
+FETCHES: dict[str, Fetch] = {"listenbrainz": _listenbrainz}
