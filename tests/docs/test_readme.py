@@ -2,10 +2,14 @@ import ast
 import asyncio
 import contextlib
 import io
+import json
 import re
 import shlex
+import shutil
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import typer
@@ -21,12 +25,19 @@ from warehouse.files import formats
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text(encoding="utf-8")
+GUIDE = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
 PAGES = [
     *(TOP / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((TOP / "docs").rglob("*.md")),
 ]
 SONG = "demoslNLW2gHqPbfZnggrr"
 COMMANDS = vars(typer.main.get_command(app))["commands"]
+READING = re.compile(r"uv run segue (search|similar|mix|rate|request|status|builds|evaluate)\b")
+UNLISTED = ("docs/benchmarks.md",)  # for contributors
+
+
+def page_of(name):
+    return (TOP / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
 
 def blocks(text, language):
@@ -45,16 +56,35 @@ def segue_calls(text):
     return calls
 
 
+def of_guide(language):
+    """Return the blocks of a language in the README and the pages of docs, each once."""
+    texts = [page.read_text(encoding="utf-8") for page in GUIDE]
+    return list(dict.fromkeys(block for text in texts for block in blocks(text, language)))
+
+
 CALLS = sorted({call for page in PAGES for call in segue_calls(page.read_text(encoding="utf-8"))})
+LINES = [line for block in of_guide("sh") for line in block.split("\n")]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder in which `var` is a home with a build of the demo catalogue."""
+def place(demo, tmp_path_factory):
+    """A folder in which `var` is a home with a build of the demo, and a visitor's files."""
     folder = tmp_path_factory.mktemp("readme")
-    published, _ = refresh.directly(Settings(home=folder / "var"), force=False)
-    assert published
+    (folder / "var").symlink_to(demo.parents[1])
+    saved = {"tracks": [{"artist": "Storms of Bellmere", "track": "Road at Noon"}]}
+    (folder / "YourLibrary.json").write_text(json.dumps(saved), encoding="utf-8")
+    (folder / "mine.csv").write_text(f"song,rating\n{SONG},5\n", encoding="utf-8")
+    shutil.copy(demo.parents[1] / "demo" / "playlists.csv", folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def ask(place):
+    """Return a function that asks the site of the demo: method, address, headers and body."""
+    opened = site(release.published(release.Home(place / "var")))
+    with asyncio.Runner() as runner:
+        runner.run(opened.invoke_startup())
+        yield lambda *what, **more: runner.run(opened.client.request(*what, **more))
 
 
 def test_calls_were_found():
@@ -98,8 +128,14 @@ def test_readme_has_the_two_lines_that_the_checks_call():
     assert "pip install uv && uv run pytest" in lines
 
 
+def test_readme_is_short_and_leads_to_every_page():
+    assert README.count("\n") <= 200
+    pages = [page.relative_to(TOP).as_posix() for page in GUIDE[1:]]
+    assert [page for page in pages if f"({page})" not in README and page not in UNLISTED] == []
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_readme_tells_every_setting_with_its_default(name):
+def test_pages_tell_every_setting_with_its_default(name):
     tables = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     row = re.search(rf"^\| `SEGUE_{name.upper()}` \| (.*?) \|", tables, re.MULTILINE)
     assert row, name
@@ -118,59 +154,92 @@ def test_settings_named_exist(page):
     assert {n.lower().rstrip("_") for n in named} - {""} <= set(Settings.model_fields)
 
 
-def test_readme_tells_every_exit_code():
+def test_schedule_page_tells_every_exit_code():
     kinds = [k for k in vars(errors).values() if isinstance(k, type)]
     codes = {k.exit_code for k in kinds if issubclass(k, errors.SegueError)}
-    assert codes | {0} == {int(c) for c in re.findall(r"^\| (\d) \|", README, re.MULTILINE)}
+    told = re.findall(r"^\| (\d) \|", page_of("schedule"), re.MULTILINE)
+    assert codes | {0} == {int(code) for code in told}
 
 
-@pytest.mark.parametrize("sql", blocks(README, "sql"))
-def test_sql_of_the_readme_returns_rows(place, sql):
+@pytest.mark.parametrize("sql", of_guide("sql"))
+def test_sql_of_the_pages_returns_rows(place, sql):
     with contextlib.closing(sqlite3.connect(place / "var/current/segue.db")) as database:
         assert database.execute(sql).fetchone()
 
 
-@pytest.mark.parametrize("code", blocks(README, "python"), ids=lambda c: c.split("\n")[0])
-def test_python_of_the_readme_runs(place, monkeypatch, code):
+@pytest.mark.parametrize("code", of_guide("python"), ids=lambda c: c.split("\n")[0])
+def test_python_of_the_pages_runs(place, monkeypatch, code):
     monkeypatch.chdir(place)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        exec(compile(code, "README.md", "exec"), {})
+        exec(compile(code, "docs", "exec"), {})
     assert said.getvalue().count("\n") > 5
 
 
+EXAMPLES = {
+    "<song_id>": SONG,
+    "{song_id}": SONG,
+    "/artists/{name}": "/artists/Storms of Bellmere",
+    "/genres/{name}": "/genres/dream pop",
+}
+ASKED = {"/suggest": "?q=gold", "/similar": f"?song={SONG}"}  # what they cannot do without
+
+
 def addresses():
-    table = re.findall(r"^\| `(/[^`]*)` \|", README, re.MULTILINE)
-    called = re.findall(r"^curl -s \"?http://127\.0\.0\.1:8001(/[^\s\"]*)", README, re.MULTILINE)
-    assert len(table) > 5
-    assert called
-    return [a.replace("<song_id>", SONG) for a in [*table, *called]]
+    """Return what the tables of the site and of the interface say can be got, for the demo."""
+    of_site = re.findall(r"^\| `(/[^`]*)` \|", page_of("site"), re.MULTILINE)
+    of_api = re.findall(r"^\| `(/[^`]*)` \| GET", page_of("api"), re.MULTILINE)
+    assert len(of_site) > 10
+    assert len(of_api) > 10
+    found = [*of_site, *(f"/api/v1{one}{ASKED.get(one, '')}" for one in of_api)]
+    for name, value in EXAMPLES.items():
+        found = [address.replace(name, value) for address in found]
+    return found
 
 
 @pytest.mark.parametrize("address", addresses())
-def test_addresses_of_the_readme_answer(place, address):
-    async def ask():
-        opened = site(release.published(release.Home(place / "var")))
-        await opened.invoke_startup()
-        return await opened.client.get(address)
-
-    assert asyncio.run(ask()).status_code == 200
-
-
-SIMILAR = [
-    line for block in blocks(README, "sh") for line in block.split("\n") if "segue similar" in line
-]
+def test_addresses_of_the_pages_answer(ask, address):
+    if "{taste_id}" in address:
+        tastes = ask("GET", "/api/v1/tastes").json()["tastes"]
+        address = address.replace("{taste_id}", tastes[0]["taste_id"])
+    answer = ask("GET", quote(address, safe="/?=&+%~:"))
+    assert answer.status_code == 200, answer.text
+    assert len(answer.content) > 30
 
 
-@pytest.mark.parametrize("line", SIMILAR)
-def test_similar_songs_of_the_readme_are_found(place, line):
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("curl ")])
+def test_requests_of_the_pages_are_answered(ask, line):
+    words = shlex.split(line)
+    options = dict(pairwise(words))
+    (address,) = [word for word in words if word.startswith("http://127.0.0.1:8001/")]
+    path = address.removeprefix("http://127.0.0.1:8001")
+    if "-d" in options:
+        header = dict([options["-H"].split(": ")])
+        answer = ask("POST", path, content=options["-d"], headers=header)
+    else:
+        answer = ask("GET", path)
+    assert answer.status_code == 200, answer.text
+    assert SONG in answer.text or answer.text.count("song_id") + answer.text.count('"id"') > 1
+
+
+TRIED = [line for line in LINES if READING.search(line) and "--build" not in line]
+
+
+@pytest.mark.parametrize("line", TRIED)
+def test_commands_of_the_pages_answer_on_the_demo(place, monkeypatch, line):
+    monkeypatch.chdir(place)
     said, _, call = line.rpartition("|")
-    arguments = shlex.split(call)[3:]
-    spoken = shlex.split(said)[-1] if said else None
-    home = {"SEGUE_HOME": str(place / "var")}
-    answer = CliRunner().invoke(app, arguments, input=spoken, env=home)
+    spoken = shlex.split(said)[-1] if said else "5\n1\n5\n1\n5\n\n"
+    answer = CliRunner().invoke(app, shlex.split(call)[3:], input=spoken)
     assert answer.exit_code == 0, answer.output
-    assert len(re.findall(r'"rank"|^ *[1-5] ', answer.output, re.MULTILINE)) == 5
+    assert answer.stdout.count("\n") + answer.stdout.count("Wrote") > 1
+    if " similar " in line:
+        assert len(re.findall(r'"rank"|^ *[1-5] ', answer.output, re.MULTILINE)) == 5
+
+
+def test_commands_are_tried():
+    tried = {READING.search(line)[1] for line in TRIED}
+    assert tried == {"search", "similar", "mix", "rate", "request", "status", "builds", "evaluate"}
 
 
 def test_catalogue_of_the_readme_can_be_built(tmp_path):
