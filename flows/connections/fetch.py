@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.connections.files import Connection, connection, origins
-from flows.connections.services import listenbrainz_client
+from flows.connections.services import listenbrainz_client, musicbrainz_client
 from flows.settings import Settings
-from warehouse.connectors import listenbrainz
+from warehouse import export
+from warehouse.connectors import listenbrainz, musicbrainz
 from warehouse.connectors.http import Clock
+from warehouse.connectors.musicbrainz import Song
 from warehouse.connectors.snapshots import Fetched, Origin, held
+from warehouse.contracts import SONGS
 from warehouse.errors import InputError, SegueError
+from warehouse.release import Home, published
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +37,19 @@ def fetch(chosen: Settings, one: Connection, clock: Clock | None = None) -> list
 
 
 def import_files(chosen: Settings, one: Connection, paths: list[Path]) -> list[Fetched]:
-    """Read exports or dumps of ListenBrainz in place of asking it.
+    """Read exports or dumps of ListenBrainz, or the dump of MusicBrainz, in place of asking.
 
     Raises:
         InputError: they are of another service, or cannot be read.
     """
-    if one.service != "listenbrainz":
-        raise InputError(f"--from takes files of listenbrainz, not of {one.service}.")
     with held(one.folder(chosen.home)):
+        if str(one) == "musicbrainz:mbids" and len(paths) == 1:
+            return musicbrainz.of_dump(chosen.home, catalogue(chosen), paths[0], time.time())
+        if one.service != "listenbrainz":
+            raise InputError(
+                "--from takes files of listenbrainz, or the canonical dump for "
+                f"musicbrainz:mbids, not of {one}."
+            )
         return listenbrainz.import_files(chosen.home, one.who, paths, time.time())
 
 
@@ -91,4 +100,34 @@ def _listenbrainz(chosen: Settings, one: Connection, clock: Clock | None) -> lis
         return listenbrainz.fetch_person(client, chosen.home, one.who)
 
 
-FETCHES: dict[str, Fetch] = {"listenbrainz": _listenbrainz}
+def _musicbrainz(chosen: Settings, one: Connection, clock: Clock | None) -> list[Fetched]:
+    songs = catalogue(chosen)
+    with listenbrainz_client(chosen, clock) as brainz:
+        if one.who == "mbids":
+            return musicbrainz.fetch_mbids(brainz, chosen.home, songs)
+        if one.who == "genres":
+            return musicbrainz.fetch_genres(brainz, None, chosen.home, songs)
+        if one.who == "genres-slowly":
+            with musicbrainz_client(chosen, clock) as itself:
+                return musicbrainz.fetch_genres(brainz, itself, chosen.home, songs)
+    raise InputError(
+        "Say what of MusicBrainz: musicbrainz:mbids (recordings of songs), musicbrainz:genres "
+        "(genres of artists), or musicbrainz:genres-slowly (which also asks MusicBrainz itself, "
+        f"one artist in two seconds); got {str(one)!r}."
+    )
+
+
+def catalogue(chosen: Settings) -> list[Song]:
+    """Return the songs of the build that is served, the best known first.
+
+    Raises:
+        NothingPublished: there is none yet.
+    """
+    file = published(Home(chosen.home)) / export.FILE
+    columns = ("popularity", "song_id", "title", "artist")
+    rows = export.rows(file, SONGS, columns)
+    ordered = sorted(rows, key=lambda row: (-(row[0] or 0), row[1]))
+    return [Song(song_id, title, artist) for _, song_id, title, artist in ordered]
+
+
+FETCHES: dict[str, Fetch] = {"listenbrainz": _listenbrainz, "musicbrainz": _musicbrainz}

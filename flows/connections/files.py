@@ -37,7 +37,8 @@ class Connection:
 
     def folder(self, home: Path) -> Path:
         """Where its snapshots lie."""
-        return home / FOLDER / self.service / safe(self.who or "all")
+        who = self.who.removesuffix("-slowly") if self.service == "musicbrainz" else self.who
+        return home / FOLDER / self.service / safe(who or "all")
 
 
 def connection(text: str) -> Connection:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flows.settings import Settings
-from warehouse.connectors import listenbrainz
+from warehouse.connectors import listenbrainz, musicbrainz
 from warehouse.connectors.http import Client, Clock, SystemClock
 
 HOSTS = "hosts"  # folder in the home: what processes share of each host
@@ -25,3 +25,9 @@ def listenbrainz_client(chosen: Settings, clock: Clock | None = None) -> Client:
         (token,),
         clock or SystemClock(),
     )
+
+
+def musicbrainz_client(chosen: Settings, clock: Clock | None = None) -> Client:
+    """Return a client of MusicBrainz, which nobody need sign in to."""
+    service = musicbrainz.service(chosen.musicbrainz_url)
+    return Client(service, hosts(chosen.home), chosen.contact, clock=clock or SystemClock())

@@ -206,8 +206,8 @@ def match_signals(plan: Plan, progress: Progress) -> None:
         artists = matching.matched_artists(warehouse.frame(contracts.ARTIST_READINGS), songs)
         for tracks in (entries, rated):
             track = pl.coalesce(pl.format("'{}' by {}", "title", "artist"), "track_id")
-            _require_found(tracks, track)
-        _require_found(artists, pl.format("'{}'", "artist"))
+            _require_found(plan, tracks, track)
+        _require_found(plan, artists, pl.format("'{}'", "artist"))
         warehouse.replace(contracts.SIGNAL_FILES, _counted(warehouse, entries, rated, artists))
         learnt = matching.playlist_entries(entries, plan.settings.held_out_share)
         warehouse.replace(contracts.PLAYLIST_ENTRIES, learnt)
@@ -218,20 +218,25 @@ def match_signals(plan: Plan, progress: Progress) -> None:
         advance(entries.height + rated.height + artists.height)
 
 
-def _require_found(matches: pl.DataFrame, name: pl.Expr) -> None:
-    """Stop where nothing of a file is in the catalogue, naming two things that it holds."""
+def _require_found(plan: Plan, matches: pl.DataFrame, name: pl.Expr) -> None:
+    """Stop where nothing of a file is in the catalogue, naming two things that it holds.
+
+    What was fetched may well be of other music: that is said, and fails no night.
+    """
     strange = matches.filter((pl.col("how") == "unmatched").all().over("source"))
     files = strange.group_by("source", maintain_order=True).agg(
         pl.len(), examples=name.unique(maintain_order=True).head(2)
     )
-    if files.height:
-        lines = [
-            f"{source}: none of its {count:,} entries is in the catalogue, such as "
-            f"{' and '.join(examples)}."
-            for source, count, examples in files.iter_rows()
-        ]
+    lines = {
+        source: f"{source}: none of its {count:,} entries is in the catalogue, such as "
+        f"{' and '.join(examples)}."
+        for source, count, examples in files.iter_rows()
+    }
+    for source in lines.keys() & plan.origins.keys():
+        logger.warning("%s", lines.pop(source))
+    if lines:
         advice = "Check that the file and the tracks belong together, or leave the file out."
-        raise InputError("\n".join([*lines, advice]))
+        raise InputError("\n".join([*lines.values(), advice]))
 
 
 def _counted(warehouse: store.Warehouse, *matches: pl.DataFrame) -> pl.DataFrame:

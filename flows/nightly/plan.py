@@ -15,17 +15,26 @@ from flows.connections.files import snapshots
 from flows.connections.wall import admitted
 from flows.settings import Settings
 from warehouse import release
-from warehouse.connectors.snapshots import Origin
+from warehouse.connectors.snapshots import FOLDER, Origin, origin
 from warehouse.demo import files as demo
 from warehouse.errors import SegueError
 from warehouse.files import sources
 from warehouse.files.sources import Kind, Source
 from warehouse.identity import build_id
-from warehouse.manifest import Manifest, read_manifest
+from warehouse.manifest import Manifest, read_manifest, sha256
 
 Stamp = tuple[int, int, int] | None
 # What a full disk or a lost mount looks like from Python, DuckDB and SQLite.
 IO_ERRORS = (OSError, duckdb.OperationalError, duckdb.FatalException, sqlite3.OperationalError)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A snapshot that is read by other means than a file of one's own."""
+
+    name: str
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Plan:
         build_id: hash of sources, code and settings.
         stamps: of each source, before it was hashed.
         origins: where a source was fetched from, by its name.
+        mbids: which recordings songs are.
         folder: the build's folder; none until it is made.
     """
 
@@ -46,6 +56,7 @@ class Plan:
     build_id: str
     stamps: tuple[Stamp, ...]
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    mbids: tuple[Fetched, ...] = ()
     folder: Path | None = None
 
     @property
@@ -73,7 +84,8 @@ class Plan:
     @property
     def source_hashes(self) -> dict[str, str]:
         """File name to SHA-256, in the order given."""
-        return {source.name: source.sha256 for source in self.sources}
+        read = {source.name: source.sha256 for source in self.sources}
+        return read | {source.name: source.sha256 for source in self.mbids}
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -95,13 +107,22 @@ def planned(settings: Settings) -> Plan:
     """
     files, fetched = admitted(_files(settings), settings.home, settings.noncommercial)
     tracks = files.pop("tracks")
+    mbids = _named(settings.home, snapshots(settings.home, settings.connections).get("mbids", ()))
     stamps = tuple(stamp(path) for paths in (tracks, *files.values()) for path in paths)
     found = sources.opened(tracks, files)
     origins = {one.name: fetched[one.path] for one in found if one.path in fetched}
+    origins |= {one.name: known for one in mbids if (known := origin(one.path))}
     hashes = {f"{source.kind} {source.name}": source.sha256 for source in found}
+    hashes |= {f"mbids {one.name}": one.sha256 for one in mbids}
     hashes |= {f"origin {name}": " ".join(_facts(known)) for name, known in origins.items()}
     parameters = _parameters(settings)
-    return Plan(settings, tuple(found), build_id(hashes, parameters), stamps, origins)
+    return Plan(settings, tuple(found), build_id(hashes, parameters), stamps, origins, mbids)
+
+
+def _named(home: Path, paths: Sequence[Path]) -> tuple[Fetched, ...]:
+    """Return snapshots by what they are called below the folder of all."""
+    names = [path.relative_to(home / FOLDER).as_posix() for path in paths]
+    return tuple(Fetched(n, path, sha256(path)) for n, path in zip(names, paths, strict=True))
 
 
 def _facts(known: Origin) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rich.console import Console
 
-from flows.nightly import ingest, overview, publish, ratings, recommend
+from flows.nightly import ingest, mbids, overview, publish, ratings, recommend
 from flows.nightly.plan import Plan, begin, held, planned, up_to_date
 from flows.nightly.progress import Progress
 from flows.settings import Settings, keep_prefect_private
@@ -21,6 +21,7 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         ingest.read_signals,
         ingest.merge_songs,
         ingest.match_signals,
+        mbids.attach_mbids,
     ),
     "recommend": (recommend.find_recommendations, ratings.fit_ratings, overview.map_songs),
     "publish": (publish.write_build, publish.check_build, publish.publish_build),

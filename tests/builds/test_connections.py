@@ -34,8 +34,8 @@ def other_songs(tracks, folder):
     return folder / "others.csv"
 
 
-def lent(home, file, licence, name="tracks.csv", service="spotify"):
-    snapshot = Snapshot(home, service, "all", name)
+def lent(home, file, licence, name="tracks.csv", service="spotify", part="all"):
+    snapshot = Snapshot(home, service, part, name)
     snapshot.publish(file.read_text(encoding="utf-8"), facts(licence, service=service.title()))
     return snapshot.path
 
@@ -65,9 +65,11 @@ def test_what_is_lent_for_display_changes_no_byte_of_a_build(
 
 def test_what_is_non_commercial_waits_for_a_setting(build, golden, rows, tmp_path, caplog):
     home = tmp_path / "var"
-    genres = lent(home, golden / "artists.csv", "non-commercial", "genres.csv", "musicbrainz")
+    genres = lent(
+        home, golden / "artists.csv", "non-commercial", "genres.csv", "musicbrainz", "genres"
+    )
     tracks = golden / "tracks.csv"
-    given = {"neighbours": 3, "connections": ["musicbrainz"], "max_rejected_share": 0.2}
+    given = {"neighbours": 3, "connections": ["musicbrainz:genres"], "max_rejected_share": 0.2}
     without = build(home, tracks, **given)
     assert rows(without, "select source from sources where kind = 'genres'") == []
     assert "SEGUE_NONCOMMERCIAL" in caplog.text
@@ -220,3 +222,26 @@ def test_a_build_opens_no_connection(build, golden, tmp_path, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refused)
     given = {"neighbours": 3, "connections": [ROB]}
     assert build(tmp_path / "var", golden / "tracks.csv", **given).is_dir()
+
+
+MBIDS = """song_id,recording_mbid,artist_mbid,confidence,how
+dance1,00000000-0000-4000-8000-000000000001,,0.6,look-up
+dance2,00000000-0000-4000-8000-000000000002,00000000-0000-4000-8000-000000000009,0.95,look-up
+gone,00000000-0000-4000-8000-000000000003,,0.95,look-up
+"""
+
+
+def test_recordings_that_were_looked_up_are_published_and_accounted_for(
+    build, golden, rows, tmp_path
+):
+    home, file = tmp_path / "var", tmp_path / "mbids.csv"
+    file.write_text(MBIDS)
+    lent(home, file, "open", "mbids.csv", "musicbrainz", "mbids")
+    given = {"neighbours": 3, "connections": ["musicbrainz:mbids"]}
+    served = build(home, golden / "tracks.csv", **given)
+    assert rows(served, "select song_id, confidence, artist_mbid is null from song_mbids") == [
+        ("dance1", 0.6, 1),
+        ("dance2", 0.95, 0),
+    ]
+    sql = "select rows_read, matched_by_id, unmatched, licence from sources where kind = 'mbids'"
+    assert rows(served, sql) == [(3, 2, 1, "open")]

@@ -11,7 +11,9 @@ SOURCES = Table(
     source="Counted while the files were read and matched.",
     columns=(
         Column("source", pl.String, "Name of the file."),
-        Column("kind", pl.String, "What it was read for: tracks, genres, playlists or ratings."),
+        Column(
+            "kind", pl.String, "What it was read for: tracks, genres, playlists, ratings or mbids."
+        ),
         Column("format", pl.String, "The format it was recognised as."),
         Column("sha256", pl.String, "Hash of the file as it was on disk."),
         Column("rows_read", pl.Int64, "Rows below the header, or entries in JSON.", "rows", low=0),

@@ -226,3 +226,20 @@ ARTIST_GENRES = Table(
 
 
 GENRE = "Genre, in lower case."
+
+
+SONG_MBIDS = Table(
+    name="song_mbids",
+    about="The recording of MusicBrainz that a song is, as far as is known, for services that know "
+    "songs by it.",
+    key=("song_id",),
+    source="Looked up by segue fetch musicbrainz:mbids. Empty where that was not fetched.",
+    columns=(
+        Column("song_id", pl.String, SONG_ID, references="songs.song_id"),
+        Column("recording_mbid", pl.String, "MBID of the recording."),
+        Column("artist_mbid", pl.String, "MBID of the artist, where it is one.", nullable=True),
+        Column("confidence", pl.Float64, "How sure it is.", "0 to 1", low=0, high=1),
+        Column("how", pl.String, "How it was found."),
+    ),
+    indexes=(("recording_mbid",),),
+)
