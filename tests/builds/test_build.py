@@ -501,7 +501,7 @@ AUDIO = (
 
 
 def test_two_builds_in_two_homes_are_the_same_byte_for_byte(build, demo, tmp_path):
-    again = build(tmp_path)
+    again = build(tmp_path, fresh=True)
     assert read_manifest(again).files == read_manifest(demo).files
     assert {path.name for path in again.iterdir()} == {path.name for path in demo.iterdir()}
     assert (again / "segue.db").read_bytes() == (demo / "segue.db").read_bytes()

@@ -1,7 +1,6 @@
 """Every build measures itself, and one that fell or that learnt what it is asked is refused."""
 
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 
@@ -19,13 +18,6 @@ from warehouse.manifest import load_model
 from warehouse.release import Home, published
 
 MODELS = {"segue", "random", "popular", "same genre", "z-scored audio", "co-occurrence"}
-
-
-@pytest.fixture
-def home(demo, tmp_path):
-    """Return a copy of the home of the demo, to build in again."""
-    shutil.copytree(demo.parent.parent, tmp_path / "var", symlinks=True)
-    return tmp_path / "var"
 
 
 def headline(rows, folder, model="segue", split="all"):
@@ -99,24 +91,24 @@ def test_without_playlists_there_are_proxies_and_no_headline(build, golden, rows
         assert always <= metrics
 
 
-def test_a_planted_leak_is_caught_and_the_build_refused(demo, home, monkeypatch):
+def test_a_planted_leak_is_caught_and_the_build_refused(demo, demo_home, monkeypatch):
     def everything(told):
         return Listening(told.playlists, told.entries[:, 1], told.entries[:, 2])
 
     monkeypatch.setattr(Known, "listening", property(everything))
     with pytest.raises(BuildRejected) as caught:
-        directly(settings(home=home), force=True)
+        directly(settings(home=demo_home), force=True)
     text = str(caught.value)
     assert "nothing_scored_was_learnt" in text
     assert "metric 'held-out playlists learnt from', model 'segue'" in text
-    assert published(Home(home)).name == demo.name
+    assert published(Home(demo_home)).name == demo.name
 
 
-def test_copies_of_what_was_learnt_are_not_asked(demo, home, build, rows):
-    entries = pl.read_csv(home / "demo" / "playlists.csv", infer_schema_length=0)
+def test_copies_of_what_was_learnt_are_not_asked(demo_home, build, rows):
+    entries = pl.read_csv(demo_home / "demo" / "playlists.csv", infer_schema_length=0)
     copies = entries.with_columns(playlist_id="copy of " + pl.col("playlist_id"))
-    pl.concat([entries, copies]).write_csv(home / "twice.csv")
-    folder = build(home, playlists=[home / "twice.csv"])
+    pl.concat([entries, copies]).write_csv(demo_home / "twice.csv")
+    folder = build(demo_home, playlists=[demo_home / "twice.csv"])
     counts = dict(
         rows(folder, "select metric, value from evaluation where metric like 'held-out%'")
     )
@@ -125,16 +117,16 @@ def test_copies_of_what_was_learnt_are_not_asked(demo, home, build, rows):
     assert 0 < counts["held-out playlists set aside"] < held
 
 
-def test_a_headline_that_fell_is_refused_with_both_numbers(demo, home, rows):
+def test_a_headline_that_fell_is_refused_with_both_numbers(demo, demo_home, rows):
     now = headline(rows, demo)[0]
-    raise_served_headline(home, now * 1.2)
+    raise_served_headline(demo_home, now * 1.2)
     with pytest.raises(BuildRejected) as caught:
-        directly(settings(home=home), force=True)
+        directly(settings(home=demo_home), force=True)
     text = str(caught.value)
     assert "headline_near_last_build" in text
     assert f"{HEADLINE} {now * 1.2:.4f} before, {now:.4f} now" in text
     assert "SEGUE_EVALUATION_TOLERANCE" in text
-    assert published(Home(home)).name == demo.name
+    assert published(Home(demo_home)).name == demo.name
 
 
 @pytest.mark.parametrize(
@@ -148,17 +140,17 @@ def test_a_headline_that_fell_is_refused_with_both_numbers(demo, home, rows):
     ],
 )
 def test_a_headline_may_fall_by_the_tolerance_where_the_same_is_asked(
-    demo, home, rows, before, tolerance, share, passes
+    demo, demo_home, rows, before, tolerance, share, passes
 ):
-    raise_served_headline(home, headline(rows, demo)[0] * before)
-    last = published(Home(home))
+    raise_served_headline(demo_home, headline(rows, demo)[0] * before)
+    last = published(Home(demo_home))
     check = headline_check(demo, last, tolerance, {"held_out_share": share})
     assert check.passed is passes
 
 
-def test_builds_on_other_playlists_or_without_an_evaluation_are_not_compared(demo, home, rows):
-    raise_served_headline(home, headline(rows, demo)[0] * 2)
-    last = published(Home(home))
+def test_builds_on_other_playlists_or_without_an_evaluation_are_not_compared(demo, demo_home, rows):
+    raise_served_headline(demo_home, headline(rows, demo)[0] * 2)
+    last = published(Home(demo_home))
     parameters = {"held_out_share": 0.1}
     assert not headline_check(demo, last, 0.05, parameters).passed
     assert headline_check(demo, None, 0.05, parameters).passed

@@ -189,12 +189,10 @@ def starved(home, limit, *words):
     [(200_000, "the demo catalogue"), (1_700_000, "gathered"), (4_500_000, "encoded")],
 )
 def test_a_full_disk_gives_one_message_and_changes_nothing_published(
-    demo, snapshot, tmp_path, limit, stage
+    demo_home, snapshot, limit, stage
 ):
-    home = tmp_path / "var"
-    shutil.copytree(demo.parents[1], home, symlinks=True)
-    before = snapshot(home)
-    run = starved(home, limit, "--force")
+    before = snapshot(demo_home)
+    run = starved(demo_home, limit, "--force")
     assert run.returncode == 1
     told = [line for line in run.stderr.splitlines() if line.startswith("Error: ")]
     assert len(told) == 1
@@ -202,7 +200,7 @@ def test_a_full_disk_gives_one_message_and_changes_nothing_published(
     assert "Traceback" not in run.stderr
     assert "nanobind" not in run.stderr
     assert stage in run.stderr or limit == 200_000
-    assert snapshot(home) == before
+    assert snapshot(demo_home) == before
     assert run.stdout == ""
 
 

@@ -44,7 +44,7 @@ def nights(build, tmp_path_factory):
     before = top / "before" / "tracks.csv"
     with before.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *(line for n, line in enumerate(lines) if n % 20)])
-    first = [build(top / name, before) for name in ("one", "two")]
+    first = [build(top / "one", before), build(top / "two", before, fresh=True)]
     second = [build(top / name, whole) for name in ("one", "two")]
     return top / "one", whole, first, second
 

@@ -65,12 +65,11 @@ def refused(result, code=2):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(build, tmp_path_factory):
     """Return a home with two builds of the golden catalogue; nobody may change it."""
     home = tmp_path_factory.mktemp("cli") / "var"
     for k in (2, 3):
-        words = ("build", "--direct", "--tracks", TRACKS, "--neighbours", k, "--home", home)
-        assert segue(*words).exit_code == 0
+        build(home, TRACKS, neighbours=k)
     return home
 
 

@@ -323,7 +323,9 @@ def test_visitors_are_read_better_from_five_answers_than_from_none(build, truth)
 
 def test_nothing_that_was_rated_nor_a_version_of_it_is_recommended(build):
     families = dict(rows(build, "select song_id, family_id from songs"))
-    for song in rows(build, "select song_id from families where versions > 1 limit 20"):
+    several = rows(build, "select song_id from families where versions > 1 limit 20")
+    assert len(several) == 20
+    for song in several:
         found = visiting.rate(build, {song[0]: 5.0}, 20)
         assert families[song[0]] not in {families[one.song_id] for one in found}
 

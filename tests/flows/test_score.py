@@ -1,6 +1,8 @@
 """`segue evaluate`: a build is scored on playlists that it has not seen, and says what it has."""
 
 import json
+import re
+import shutil
 
 import numpy as np
 import polars as pl
@@ -12,8 +14,6 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.judging.score import scored
-from flows.nightly.run import directly
-from flows.settings import settings
 from models.judging.evaluation import HEADLINE, METRICS
 from models.neighbours.boxes import Boxes
 from models.ranking import Rules, continued
@@ -24,11 +24,10 @@ MODELS = {"segue", "random", "popular", "same genre", "z-scored audio", "co-occu
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(demo, tmp_path_factory):
     """Return the home of a demo that learnt from nine in ten of its playlists."""
-    home = tmp_path_factory.mktemp("evaluate") / "var"
-    directly(settings(home=home), force=False)
-    return home
+    home = tmp_path_factory.mktemp("score") / "var"
+    return shutil.copytree(demo.parents[1], home, symlinks=True)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +64,7 @@ def test_without_playlists_a_build_says_what_it_published(home):
 def test_playlists_that_were_learnt_from_are_left_out_with_a_warning(home):
     told, warned = answer(home, "--playlists", home / "demo" / "playlists.csv")
     own, _ = answer(home)
-    assert "636 of 700" in warned or " of 700 playlists were learnt from" in warned
+    assert re.search(r"\b6[0-9]{2} of 700 playlists were learnt from", warned)
     assert headline(told)["segue"]["n"] == headline(own)["segue"]["n"]
     assert headline(told).keys() == MODELS
     assert told["found"] < told["entries"]

@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -98,7 +99,8 @@ def test_info_says_what_is_served_how_old_it_is_and_what_is_on(ask, published):
     found = ask.get("/info").json()
     assert found["counts"] == published.manifest.counts
     assert found["settings"] == published.manifest.parameters
-    assert found["age_seconds"] >= 0
+    age = datetime.now(UTC) - datetime.fromisoformat(published.manifest.published_at)
+    assert found["age_seconds"] == pytest.approx(age.total_seconds(), abs=30)
     assert found["on"] == {"default_allow_sql": False, "allow_download": False,
         "suggest_facets": False, "genres": True, "playlists": True, "ratings": True}  # fmt: skip
 
@@ -142,7 +144,7 @@ def songs_where(published, condition):
         ),
     ],
 )
-@pytest.mark.parametrize("q", ["the", "gold", "night", "songs about rain"])
+@pytest.mark.parametrize("q", ["the", "gold", "road", "songs about rain"])
 def test_filters_hold_and_look_beyond_the_first_songs(ask, published, filters, condition, q):
     allowed = songs_where(published, condition)
     families = dict(published.database.execute("select song_id, family_id from songs"))
@@ -150,10 +152,10 @@ def test_filters_hold_and_look_beyond_the_first_songs(ask, published, filters, c
     found = ask.get("/search", q=q, limit=100, **filters).json()
     shown = {song["song_id"] for song in found["songs"]}
     assert shown <= allowed
-    assert found["total"] >= len(shown)
+    assert len(shown) == min(found["total"], 100)
     fitting = {families[song] for song in allowed}
     lost = {song["family_id"] for song in everyone} & fitting - {families[s] for s in shown}
-    assert not lost or found["total"] > 100
+    assert found["total"] > 100 or not lost
 
 
 def test_a_filter_finds_what_is_not_among_the_nearest_of_all(published):

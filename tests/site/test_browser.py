@@ -163,7 +163,9 @@ def test_nothing_shifts_while_a_page_loads(browser, address, path):
 def test_menu_can_be_hit_with_a_finger(browser, address):
     with page_of(browser, 320) as page:
         page.goto(f"{address}/segue/songs/quoted")
-        for link in page.locator(".masthead nav a, footer nav a, .ways a, .near a").all():
+        links = page.locator(".masthead nav a, footer nav a, .ways a, .near a").all()
+        assert len(links) > 10
+        for link in links:
             assert link.bounding_box()["height"] >= 24
 
 
