@@ -11,11 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import settings as examples
 
 from flows.nightly.run import directly
 from flows.settings import FILES, Settings, settings
+from warehouse.demo.files import demo_listening, write_demo
 from warehouse.errors import SegueError
 from warehouse.manifest import sha256
 from warehouse.release import Home, published
@@ -23,7 +25,9 @@ from warehouse.release import Home, published
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 COLLECTED = pytest.StashKey[set[tuple[Path, str]]]()
 
+CIRCLES = ["dinner party", "running club", "workshop"]
 Build = Callable[..., Path]
+Files = dict[str, tuple[Path, ...]]
 Once = Callable[[str, Callable[[Path], object]], Path]
 
 examples.register_profile("segue", deadline=None)  # a busy machine fails no test
@@ -118,7 +122,7 @@ def build(once: Once) -> Build:
     """
 
     def run(home: Path, *tracks: Path, force: bool = False, fresh: bool = False, **others: Any):
-        chosen = settings(home=home, tracks=tracks, **others)
+        chosen = settings(home=home, **{"tracks": tracks, **others})
         if not (force or fresh or Home(home).current.exists()):
             try:
                 made = home_of(once, chosen)
@@ -143,6 +147,32 @@ def demo(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_home(demo: Path, tmp_path: Path) -> Path:
     """Return a home of one's own with a build of the demo catalogue."""
     return Path(shutil.copytree(demo.parents[1], tmp_path / "var", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def small(once: Once) -> Files:
+    """Return files of the settings: the third of the demo that some of its circles listen to.
+
+    A build of them learns from playlists and measures itself as one of the whole demo does, in a
+    third of the time.
+    """
+    folder = once("small", write_small)
+    kinds = {"tracks": "tracks", "genres": "artists", "playlists": "playlists"}
+    return {kind: (folder / f"{name}.csv",) for kind, name in kinds.items()}
+
+
+def write_small(folder: Path) -> None:
+    """Write the songs of three circles, their playlists, and the genres of all artists."""
+    write_demo(folder)
+    heard = demo_listening().filter(pl.col("circle").is_in(CIRCLES)).select("song_id")
+    tracks = pl.read_csv(folder / "tracks.csv", infer_schema_length=0, truncate_ragged_lines=True)
+    kept = tracks.join(heard.unique(), on="song_id", how="semi")
+    kept.write_csv(folder / "tracks.csv")
+    entries = pl.read_csv(folder / "playlists.csv", infer_schema_length=0)
+    here = pl.col("track_id").is_in(kept["song_id"].implode())
+    titled = pl.col("track_name").is_in(kept["title"].implode())
+    own = (here | titled).fill_null(value=False).mean().over("playlist_id") > 0.5
+    entries.filter(own).write_csv(folder / "playlists.csv")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import pytest
 
 from flows.answers.similar import similar
 from flows.nightly import summary
+from flows.nightly.plan import planned
 from flows.nightly.run import directly
 from flows.settings import settings
 from flows.site.serve import site
@@ -301,18 +302,21 @@ def test_other_signals_or_another_share_make_a_new_build(build, golden, signals,
     assert read_manifest(second).build_id != read_manifest(first).build_id
 
 
-def test_the_demo_brings_its_own_signals_and_gives_way_to_others(build, golden, rows, tmp_path):
+def test_the_demo_brings_its_own_signals_and_gives_way_to_others(demo, golden, rows, tmp_path):
     (tmp_path / "mine.csv").write_text("user_id,title,artist\n1,Road at Noon,Storms of Bellmere\n")
-    folder = build(tmp_path / "var", playlists=[tmp_path / "mine.csv"])
-    kinds = "select kind, source from sources order by kind"
-    assert rows(folder, kinds) == [
-        ("genres", "artists.csv"),
-        ("playlists", "mine.csv"),
-        ("ratings", "ratings.csv"),
-        ("tracks", "tracks.csv"),
+
+    def files(**chosen):
+        plan = planned(settings(home=tmp_path / "var", **chosen))
+        return sorted((source.kind, source.name) for source in plan.sources)
+
+    kinds = ("genres", "playlists", "ratings", "tracks")
+    own = ("artists.csv", "playlists.csv", "ratings.csv", "tracks.csv")
+    assert files() == [*zip(kinds, own, strict=True)]
+    assert rows(demo, "select kind, source from sources order by kind") == files()
+    assert files(playlists=[tmp_path / "mine.csv"]) == [
+        *zip(kinds, (own[0], "mine.csv", *own[2:]), strict=True)
     ]
-    real = build(tmp_path / "var", golden / "tracks.csv", neighbours=3)
-    assert rows(real, kinds) == [("tracks", "tracks.csv")]
+    assert files(tracks=[golden / "tracks.csv"]) == [("tracks", "tracks.csv")]
 
 
 @pytest.fixture(scope="module")
@@ -500,16 +504,19 @@ AUDIO = (
 )
 
 
-def test_two_builds_in_two_homes_are_the_same_byte_for_byte(build, demo, tmp_path):
-    again = build(tmp_path, fresh=True)
-    assert read_manifest(again).files == read_manifest(demo).files
-    assert {path.name for path in again.iterdir()} == {path.name for path in demo.iterdir()}
-    assert (again / "segue.db").read_bytes() == (demo / "segue.db").read_bytes()
+def test_two_builds_in_two_homes_are_the_same_byte_for_byte(build, small, tmp_path):
+    one, two = (build(tmp_path / name, fresh=True, **small) for name in ("one", "two"))
+    assert read_manifest(one).files == read_manifest(two).files
+    assert {path.name for path in one.iterdir()} == {path.name for path in two.iterdir()}
+    assert (one / "segue.db").read_bytes() == (two / "segue.db").read_bytes()
 
 
-def test_building_again_by_force_gives_the_same_bytes_under_a_new_name(build, tmp_path):
-    first = build(tmp_path)
-    second = build(tmp_path, force=True)
+def test_building_again_by_force_gives_the_same_bytes_under_a_new_name(
+    build, golden, signals, tmp_path
+):
+    chosen = {**signals, "neighbours": 3}
+    first = build(tmp_path, golden / "tracks.csv", **chosen)
+    second = build(tmp_path, golden / "tracks.csv", force=True, **chosen)
     assert first.name < second.name
     assert read_manifest(first).files == read_manifest(second).files
 

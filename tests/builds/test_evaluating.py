@@ -9,8 +9,6 @@ import pytest
 
 from flows.judging.measures import headline_check
 from flows.nightly.recommend import Known
-from flows.nightly.run import directly
-from flows.settings import settings
 from models.encoder.listening_blocks import Listening
 from models.judging.evaluation import HEADLINE, METRICS
 from warehouse.errors import BuildRejected
@@ -91,24 +89,26 @@ def test_without_playlists_there_are_proxies_and_no_headline(build, golden, rows
         assert always <= metrics
 
 
-def test_a_planted_leak_is_caught_and_the_build_refused(demo, demo_home, monkeypatch):
+def test_a_planted_leak_is_caught_and_the_build_refused(build, small, tmp_path, monkeypatch):
+    served = build(tmp_path, **small)
+
     def everything(told):
         return Listening(told.playlists, told.entries[:, 1], told.entries[:, 2])
 
     monkeypatch.setattr(Known, "listening", property(everything))
     with pytest.raises(BuildRejected) as caught:
-        directly(settings(home=demo_home), force=True)
+        build(tmp_path, force=True, **small)
     text = str(caught.value)
     assert "nothing_scored_was_learnt" in text
     assert "metric 'held-out playlists learnt from', model 'segue'" in text
-    assert published(Home(demo_home)).name == demo.name
+    assert published(Home(tmp_path)) == served
 
 
-def test_copies_of_what_was_learnt_are_not_asked(demo_home, build, rows):
-    entries = pl.read_csv(demo_home / "demo" / "playlists.csv", infer_schema_length=0)
+def test_copies_of_what_was_learnt_are_not_asked(build, small, rows, tmp_path):
+    entries = pl.read_csv(small["playlists"][0], infer_schema_length=0)
     copies = entries.with_columns(playlist_id="copy of " + pl.col("playlist_id"))
-    pl.concat([entries, copies]).write_csv(demo_home / "twice.csv")
-    folder = build(demo_home, playlists=[demo_home / "twice.csv"])
+    pl.concat([entries, copies]).write_csv(tmp_path / "twice.csv")
+    folder = build(tmp_path / "var", **{**small, "playlists": [tmp_path / "twice.csv"]})
     counts = dict(
         rows(folder, "select metric, value from evaluation where metric like 'held-out%'")
     )
@@ -117,16 +117,17 @@ def test_copies_of_what_was_learnt_are_not_asked(demo_home, build, rows):
     assert 0 < counts["held-out playlists set aside"] < held
 
 
-def test_a_headline_that_fell_is_refused_with_both_numbers(demo, demo_home, rows):
-    now = headline(rows, demo)[0]
-    raise_served_headline(demo_home, now * 1.2)
+def test_a_headline_that_fell_is_refused_with_both_numbers(build, small, rows, tmp_path):
+    served = build(tmp_path, **small)
+    now = headline(rows, served)[0]
+    raise_served_headline(tmp_path, now * 1.2)
     with pytest.raises(BuildRejected) as caught:
-        directly(settings(home=demo_home), force=True)
+        build(tmp_path, force=True, **small)
     text = str(caught.value)
     assert "headline_near_last_build" in text
     assert f"{HEADLINE} {now * 1.2:.4f} before, {now:.4f} now" in text
     assert "SEGUE_EVALUATION_TOLERANCE" in text
-    assert published(Home(demo_home)).name == demo.name
+    assert published(Home(tmp_path)) == served
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import polars as pl
 import pytest
 
-from warehouse.demo.files import write_demo
 from warehouse.manifest import read_manifest
 
 MEMBERS = "select song_id, taste_id from songs order by song_id"
@@ -34,10 +33,10 @@ def test_a_planted_genre_of_the_demo_gathers_in_a_taste(demo, rows):
 
 
 @pytest.fixture(scope="module")
-def nights(build, tmp_path_factory):
+def nights(build, small, tmp_path_factory):
     """Return two homes of the same history: a catalogue, and one with a twentieth more songs."""
     top = tmp_path_factory.mktemp("nights")
-    whole = write_demo(top / "demo").tracks[0]
+    (whole,) = small["tracks"]
     with whole.open(encoding="utf-8", newline="") as file:
         header, *lines = csv.reader(file)
     (top / "before").mkdir()
