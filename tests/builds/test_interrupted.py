@@ -15,6 +15,7 @@ from flows.nightly import run
 from flows.nightly.plan import begin, held, planned
 from flows.nightly.progress import Progress
 from flows.settings import settings
+from tests.builds.killing import kill_at
 from warehouse.errors import InputError, SegueError
 from warehouse.manifest import read_manifest
 from warehouse.release import Home, builds, published
@@ -39,47 +40,6 @@ STAGES = (
     "published",
 )
 
-# The real steps; the process ends at the first sign of progress in the stage that is named.
-DIES_IN_STAGE = """
-import os, signal, sys
-from contextlib import contextmanager
-from pathlib import Path
-from flows.nightly.run import STEPS, refresh
-from flows.nightly.plan import held, planned
-from flows.nightly.progress import Progress
-from flows.settings import settings
-
-class Doomed(Progress):
-    @contextmanager
-    def stage(self, name, total=None, unit="rows"):
-        with super().stage(name, total, unit) as advance:
-            def last_words(count=1):
-                advance(count)
-                if name == sys.argv[1]:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            yield last_words
-
-home, (tracks, genres, playlists) = Path(sys.argv[2]), [(Path(arg),) for arg in sys.argv[3:]]
-files = {"tracks": tracks, "genres": genres, "playlists": playlists}
-plan = planned(settings(home=home, **files, neighbours=2, max_rejected_share=0.2))
-steps = (step for stage in STEPS.values() for step in stage)
-refresh(plan, True, Doomed(), steps)
-"""
-
-# The real command; the process ends just before it touches a name in a way, such as os.rename.
-DIES_BEFORE = """
-import os, signal, sys
-way, name = sys.argv[1].split()
-
-def last_words(event, args):
-    if event == way and any(str(arg).endswith("/" + name) for arg in args[:2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-sys.addaudithook(last_words)
-from flows.cli import app
-files = zip(("--home", "--tracks", "--genres", "--playlists"), sys.argv[2:])
-app(["build", "--direct", "--neighbours", "2", *(word for option in files for word in option)])
-"""
 MOMENTS = (
     "os.rename manifest.json",  # everything is written but the manifest
     "os.rename warehouse.duckdb",  # the manifest is there, nothing has moved
@@ -107,19 +67,8 @@ def killed(served, golden, tmp_path_factory):
     def kill(moment):
         home = tmp_path_factory.mktemp("killed") / "var"
         shutil.copytree(served, home, symlinks=True)
-        script = DIES_IN_STAGE if moment in STAGES else DIES_BEFORE
-        run = subprocess.run(
-            [sys.executable, "-c", script, moment, home, *(golden / name for name in FILES)],
-            env={
-                **{"PATH": "/usr/bin:/bin", "HOME": str(home.parent)},
-                **{"SEGUE_KEEP": "1", "SEGUE_MAX_REJECTED_SHARE": "0.2"},
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert run.returncode == -signal.SIGKILL, run.stderr
+        ended = kill_at(moment, home, [golden / name for name in FILES])
+        assert ended == -signal.SIGKILL
         return home
 
     moments = (*STAGES, *MOMENTS)
