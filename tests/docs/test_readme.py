@@ -33,7 +33,7 @@ PAGES = [
 SONG = "demoslNLW2gHqPbfZnggrr"
 COMMANDS = vars(typer.main.get_command(app))["commands"]
 READING = re.compile(r"uv run segue (search|similar|mix|rate|request|status|builds|evaluate)\b")
-UNLISTED = ("docs/benchmarks.md",)  # for contributors
+UNLISTED = ("docs/benchmarks.md", "docs/releasing.md")  # for contributors
 
 
 def page_of(name):
