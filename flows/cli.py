@@ -148,6 +148,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8001")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that answer.", show_default="1")
+    ] = None,
     allow_sql: Annotated[bool | None, typer.Option(help="Let visitors run their own SQL.")] = None,
     allow_download: Annotated[
         bool | None, typer.Option(help="Let visitors download the database.")
@@ -155,8 +158,7 @@ def serve(
     suggest_facets: Annotated[bool | None, typer.Option(help="Suggest facets (slow).")] = None,
 ) -> None:
     """Serve the published build as a web site."""
-    from flows.nightly.schedule import free_port
-    from flows.site.serve import serve as answer
+    from flows.site import serve as site
     from warehouse import release
 
     with _told():
@@ -164,17 +166,19 @@ def serve(
             home=home,
             host=host,
             port=port,
+            workers=workers,
             allow_sql=allow_sql,
             allow_download=allow_download,
             suggest_facets=suggest_facets,
         )
         folder = release.published(_home(chosen))
-        number = chosen.port or free_port(chosen.host)
+        listener = site.bound(chosen.host, chosen.port)
+        number = listener.getsockname()[1]
         out.print(f"Serving {folder.name}: open http://{chosen.host}:{number}/ (Ctrl-C stops it)")
-        answer(
-            folder,
-            chosen.host,
-            number,
+        site.serve(
+            chosen.home,
+            listener,
+            chosen.workers,
             allow_sql=chosen.allow_sql,
             allow_download=chosen.allow_download,
             suggest_facets=chosen.suggest_facets,

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     cron: str = Field("0 3 * * *", description="When to refresh, in UTC: five cron fields.")
     host: str = Field("127.0.0.1", min_length=1, description="Address that the site listens on.")
     port: int = Field(8001, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that answer for the site.")
     allow_sql: bool = Field(False, description="Let visitors of the site run their own SQL.")
     allow_download: bool = Field(False, description="Let visitors download the database file.")
     suggest_facets: bool = Field(

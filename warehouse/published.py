@@ -41,9 +41,16 @@ class Published:
         self.file = self.folder / export.FILE
         if not self.file.is_file():
             raise NothingPublished(f"{self.file} does not exist: run `segue build` first")
+        self.closed = False
         self._own = threading.local()
         self._made: dict[Callable[[Published], Any], Any] = {}
         self._making = threading.RLock()
+
+    def close(self) -> None:
+        """Forget what was read, and every thread's connection; the build answers no more."""
+        self.closed = True
+        self._made.clear()
+        self._own = threading.local()
 
     def once(self, make: Callable[["Published"], Made]) -> Made:
         """Return what ``make`` returns for this build; it is called once, whoever asks.

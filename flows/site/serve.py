@@ -1,26 +1,36 @@
 """Open a published build as a web site: a build's folder comes in, a running Datasette goes out."""
 
 import json
+import socket
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import uvicorn
 from datasette.app import Datasette
+from uvicorn.supervisors import Multiprocess
 
 from flows.answers import catalogue, compare, explore, search
 from flows.answers import playlists as mix
 from flows.answers import ratings as rate
 from flows.site import api
+from flows.site.live import App, Live
+from flows.site.protocol import BoundedProtocol
+from warehouse import release
 from warehouse.contracts import RECOMMENDATIONS, RECOMMENDED_SONGS
 from warehouse.ddl import quoted
-from warehouse.errors import SegueError
+from warehouse.errors import InputError, SegueError
 from warehouse.published import Published
 from warehouse.site.describe import DATABASE
 
+MOST_CONNECTIONS = 1_000
+BACKLOG = 2_048
+GRACE_SECONDS = 10
+START_SECONDS = 60  # a worker that says nothing for as long is replaced
 CONFIGURATION = Path(__file__).parents[2] / "datasette"
 
 
@@ -64,20 +74,81 @@ def site(
     return opened
 
 
-def serve(build: Path, host: str = "127.0.0.1", port: int = 8001, **switches: bool) -> None:
-    """Answer requests until the process is told to stop; ``switches`` are those of ``site``."""
-    opened = site(build, **switches)
-    Thread(target=warm, args=[opened.published], daemon=True).start()
-    uvicorn.run(
-        opened.app(),
-        host=host,
-        port=port,
+def application(home: Path, switches: dict[str, bool]) -> Live:
+    """Return the site that shows whatever build of a home is served, now and later.
+
+    Args:
+        home: where the builds are.
+        switches: those of ``site``.
+
+    Raises:
+        NothingPublished: there is no build to begin with.
+    """
+
+    def opened(build: Path) -> tuple[App, Callable[[], None]]:
+        pages = site(build, **switches)
+        Thread(target=warm, args=[pages.published], daemon=True).start()
+        return pages.app(), lambda: _close(pages)
+
+    return Live(release.Home(home), opened)
+
+
+def _close(pages: Datasette) -> None:
+    """Let go of the files of a site that nobody asks any more."""
+    for database in pages.databases.values():
+        database.close()
+    pages.executor.shutdown(wait=False)
+    pages.published.close()
+
+
+def serve(home: Path, listener: socket.socket, workers: int = 1, **switches: bool) -> None:
+    """Answer requests until the process is told to stop.
+
+    Args:
+        home: where the builds are.
+        listener: a bound socket.
+        workers: processes that answer, each by itself; one that dies is replaced.
+        switches: those of ``site``.
+    """
+    config = uvicorn.Config(
+        partial(application, home, switches),
+        factory=True,
+        workers=workers,
         loop="auto",  # uvloop, where there is one
-        http="httptools",
+        http=BoundedProtocol,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=START_SECONDS,
         log_level="warning",
         access_log=False,
         server_header=False,
     )
+    if workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+    else:
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address; port 0 takes a free one.
+
+    Raises:
+        InputError: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"The site cannot listen on {host}, port {port}: {error.strerror}. "
+            "Take another with --port (0 takes a free one) or --host."
+        ) from error
+    listener.listen(BACKLOG)  # who comes before the site is ready waits for it
+    listener.set_inheritable(True)
+    return listener
 
 
 def warm(build: Published) -> None:
@@ -87,15 +158,18 @@ def warm(build: Published) -> None:
     """
     starts = catalogue.catalogue(build).starts
     pair = [start.song_id for start in (*starts[:1], *starts[-1:])]
-    for asked in (
+    questions = (
         lambda: search.search(build, "a", filters=search.Filters(explicit=False)),
         lambda: explore.song_map(build),
         lambda: mix.mixed(build, mix.Saved(songs=pair)),
         lambda: rate.ask(build),
         lambda: compare.compare(build, *pair),
-    ):
-        with suppress(SegueError):
-            asked()
+    )
+    for question in questions:
+        if build.closed:
+            return
+        with suppress(SegueError, OSError):
+            question()
 
 
 def inspected(file: Path) -> dict[str, Any]:

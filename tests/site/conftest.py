@@ -341,8 +341,8 @@ def open_reader(build: Path) -> Reader:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update"]  # fmt: skip
-SERVE = "import sys; from pathlib import Path; from flows.site.serve import serve; " \
-    "serve(Path(sys.argv[1]), port=int(sys.argv[2]))"  # fmt: skip
+SERVE = "import sys; from pathlib import Path; from flows.site.serve import bound, serve; " \
+    "serve(Path(sys.argv[1]).parents[1], bound('127.0.0.1', int(sys.argv[2])))"  # fmt: skip
 
 
 def free_port() -> int:
