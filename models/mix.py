@@ -5,13 +5,12 @@ to the songs themselves, as the mean of a taste may lie where nobody has saved a
 that was saved, nor a version of it, two by one artist at most.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.arrays import FloatMatrix, IndexMatrix, Points
-from models.songs import ARTIST_CAP
+from models.lists import OpenList, Sameness
 
 MOST_COMPARED = 128
 REACH = 10
@@ -38,14 +37,13 @@ class Mix:
 
 
 class Shelves:
-    """The catalogue as a mix sees it: songs by taste, each of a family and by an artist.
+    """The catalogue as a mix sees it: songs by taste, with what tells them apart.
 
     Args:
         points: shape ``(n_songs, n_columns)``; may lie on disk (``np.memmap``), as only the tastes
             that a mix needs are read.
         tastes: shape ``(n_songs,)``, numbers from 0 up.
-        families: shape ``(n_songs,)``.
-        artists: shape ``(n_songs,)``.
+        sameness: which songs stand in each other's way in a playlist.
         flow: shape ``(n_songs, n_others)``, what should change little from song to song, such as
             tempo and energy beside the vectors; the vectors alone if not given.
     """
@@ -54,11 +52,10 @@ class Shelves:
         self,
         points: Points,
         tastes: IndexMatrix,
-        families: IndexMatrix,
-        artists: IndexMatrix,
+        sameness: Sameness,
         flow: Points | None = None,
     ) -> None:
-        self.points, self.tastes, self.families, self.artists = points, tastes, families, artists
+        self.points, self.tastes, self.sameness = points, tastes, sameness
         self.flow = points if flow is None else flow
         self.number = int(tastes.max(initial=-1)) + 1
         order = np.argsort(tastes, kind="stable")
@@ -67,9 +64,9 @@ class Shelves:
         )
 
     def candidates(self, taste: int, without: IndexMatrix) -> IndexMatrix:
-        """Return the songs of a taste, ascending, without those of some families."""
+        """Return the songs of a taste, ascending, without those that look like some."""
         songs = self._songs[taste]
-        kept: IndexMatrix = songs[~np.isin(self.families[songs], without)]
+        kept: IndexMatrix = songs[~np.isin(self.sameness.namesakes[songs], without)]
         return kept
 
     def nearest(self, taste: int, saved: IndexMatrix) -> IndexMatrix:
@@ -146,9 +143,8 @@ class _Picks:
     def __init__(self, shelves: Shelves, saved: IndexMatrix) -> None:
         self.songs: list[int] = []
         self._shelves = shelves
-        self._own = shelves.families[saved]
-        self._families: set[int] = set()
-        self._artists: Counter[int] = Counter()
+        self._own = shelves.sameness.namesakes[saved]
+        self._list = OpenList(self._own.tolist())
 
     def take(self, taste: int, there: IndexMatrix, places: int) -> int:
         """Pick songs of a taste, those nearest to what was saved there; return what is missing."""
@@ -156,19 +152,11 @@ class _Picks:
             return 0
         candidates = self._shelves.candidates(taste, self._own)
         ranked = candidates[nearest_first(self._shelves.points, candidates, there)]
-        families, artists = self._shelves.families[ranked], self._shelves.artists[ranked]
-        for song, family, artist in zip(
-            ranked.tolist(), families.tolist(), artists.tolist(), strict=True
-        ):
-            if family in self._families or self._artists[artist] >= ARTIST_CAP:
-                continue
-            self.songs.append(song)
-            self._families.add(family)
-            self._artists[artist] += 1
-            places -= 1
-            if not places:
-                break
-        return places
+        few = self._shelves.sameness.of(ranked)
+        columns = (ranked.tolist(), few.namesakes.tolist(), few.artists.tolist())
+        taken = self._list.take(zip(*columns, strict=True), places)
+        self.songs += taken
+        return places - len(taken)
 
 
 def nearest_first(points: Points, candidates: IndexMatrix, saved: IndexMatrix) -> IndexMatrix:

@@ -5,7 +5,7 @@ listened to, and taken in that order, leaving out the song's own family, a secon
 family, what would be too many songs by one artist, and songs that stand in enough lists already.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,9 @@ from scipy.stats import rankdata
 
 from models.arrays import Flags, FloatMatrix, IndexMatrix, SingleMatrix
 from models.encoder.listening_blocks import Listening
+from models.lists import OpenList, Sameness, allowed
 from models.neighbours.boxes import Boxes
 from models.neighbours.engine import Advance, Engine, ignore
-from models.songs import ARTIST_CAP
 
 PAGE = 5
 DEPTH = 100
@@ -32,9 +32,8 @@ class Rules:
     """What the lists must keep to.
 
     Args:
-        families: shape ``(n_songs,)``, a number from 0 up for the songs of which a list may hold
-            one: each family, or whatever else looks the same in a list.
-        artists: shape ``(n_songs,)``, a number from 0 up for each song's primary artist.
+        families: shape ``(n_songs,)``, the namesakes of ``Sameness``.
+        artists: shape ``(n_songs,)``, as ``Sameness`` has them.
         listened: shape ``(n_songs,)``, from 0 for a song that nobody is known to hear to 1.
         bonus: what is taken off the squared distance to a song with ``listened`` 1.
         hub_cap: in how many lists a song may stand among the first ``PAGE`` places.
@@ -45,6 +44,11 @@ class Rules:
     listened: FloatMatrix
     bonus: float
     hub_cap: int
+
+    @property
+    def sameness(self) -> Sameness:
+        """Which songs stand in each other's way in a list."""
+        return Sameness(self.families, self.artists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,7 @@ class _Shelf:
     def __init__(self, rules: Rules, k: int) -> None:
         songs = len(rules.families)
         self.rules = rules
-        self._families = rules.families.tolist()
+        self._namesakes = rules.families.tolist()
         self._artists = rules.artists.tolist()
         self._listed = [0] * songs
         self.lists = Lists(np.full((songs, k), -1, dtype=np.int64), np.full((songs, k), np.inf))
@@ -220,28 +224,28 @@ class _Shelf:
 
         Args:
             held: the song whose list it is, and the songs that stand in it.
-            wanted: shape ``(depth,)``, the most wanted first.
+            wanted: shape ``(depth,)``, the most wanted first, each once.
             stop: places of the list.
             hub_cap: lists that may hold a song.
         """
-        families, artists = self._families, self._artists
-        listed = self._listed
-        taken = {families[song] for song in held}
-        by = [artists[song] for song in held[1:]]
-        chosen: list[int] = []
-        for place, song in enumerate(wanted.tolist()):
-            if len(by) == stop:
-                break
-            if (
-                listed[song] < hub_cap
-                and families[song] not in taken
-                and by.count(artists[song]) < ARTIST_CAP
-            ):
-                chosen.append(place)
-                taken.add(families[song])
-                by.append(artists[song])
-                listed[song] += 1
+        namesakes, artists, listed = self._namesakes, self._artists, self._listed
+        songs = wanted.tolist()
+        free = (
+            (place, namesakes[song], artists[song])
+            for place, song in enumerate(songs)
+            if listed[song] < hub_cap
+        )
+        chosen = self._open(*held).take(free, stop - len(held[1:]))
+        for place in chosen:
+            listed[songs[place]] += 1
         return chosen
+
+    def _open(self, own: int, *held: int) -> OpenList:
+        """Return the list of a song as it stands."""
+        opened = OpenList([self._namesakes[own]])
+        for song in held:
+            opened.add(self._namesakes[song], self._artists[song])
+        return opened
 
     def adopt(self, candidates: _Candidates, stop: int) -> None:
         """Give each song that stands in no list the last place of a list near it.
@@ -273,43 +277,11 @@ class _Shelf:
     def _gives_way(self, host: int, song: int, stop: int) -> bool:
         """Return whether the last place of a list can be given to a song under the rules."""
         *kept, last = self.lists.songs[host, :stop].tolist()
-        families = {self._families[other] for other in (host, *kept)}
-        by = [self._artists[other] for other in kept]
         return (
             last >= 0
             and self._listed[last] > 1
-            and self._families[song] not in families
-            and by.count(self._artists[song]) < ARTIST_CAP
+            and self._open(host, *kept).admits(self._namesakes[song], self._artists[song])
         )
-
-
-def allowed(
-    candidates: IndexMatrix,
-    taken: Collection[int],
-    families: IndexMatrix,
-    artists: IndexMatrix,
-    k: int,
-) -> IndexMatrix:
-    """Return the places of the first ``k`` candidates that one list may hold.
-
-    Args:
-        candidates: shape ``(depth,)``, nearest first.
-        taken: the families that the list may not hold.
-        families: family of every song, a number from 0 up.
-        artists: artist of every song, a number from 0 up.
-        k: places to fill; fewer are returned where the candidates do not suffice.
-    """
-    held = set(taken)
-    by: list[int] = []
-    chosen: list[int] = []
-    for place, song in enumerate(candidates.tolist()):
-        if len(chosen) == k:
-            break
-        if families[song] not in held and by.count(artists[song]) < ARTIST_CAP:
-            chosen.append(place)
-            held.add(families[song])
-            by.append(artists[song])
-    return np.array(chosen, dtype=np.int64)
 
 
 def continued(
@@ -338,6 +310,6 @@ def continued(
         wanted = np.hstack([lists, np.take_along_axis(found.near, found.order, axis=1)])
         for place, row in enumerate(rows):
             others = wanted[place][wanted[place] >= 0]
-            chosen = allowed(others, {rules.families[row]}, rules.families, rules.artists, depth)
+            chosen = allowed(others, {int(rules.families[row])}, rules.sameness, depth)
             deep[place, : len(chosen)] = others[chosen]
     return deep

@@ -7,8 +7,6 @@ from scipy.sparse import csr_array
 
 from models.arrays import FloatMatrix, IndexMatrix, SingleMatrix
 
-ARTIST_CAP = 2  # songs by one artist that a list may hold
-
 
 @dataclass(frozen=True)
 class Songs:

@@ -38,6 +38,19 @@ def artists(songs: pl.DataFrame) -> pl.Series:
     return songs.select(folded(pl.col("artist"))).to_series()
 
 
+def sameness(songs: pl.DataFrame) -> tuple[Indices, Indices]:
+    """Return which songs stand in each other's way in a list: ``namesakes``, and by one artist.
+
+    Lists that are published, those made for visitors and the checks all go by these numbers. An
+    artist is one whatever the case, the accents, the spaces and signs, and "&" for "and".
+
+    Args:
+        songs: ``title``, ``artist`` and ``family_id``.
+    """
+    by = songs.select(artist_key(pl.col("artist"))).to_series()
+    return namesakes(songs), numbered(by)
+
+
 def namesakes(songs: pl.DataFrame) -> Indices:
     """Return a number from 0 up for songs that look the same in a list.
 

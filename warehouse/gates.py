@@ -10,20 +10,27 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
-from warehouse.contracts import CHECKS, TABLES
+from warehouse.contracts import CHECKS, SONGS, TABLES
 from warehouse.ddl import column_list, quoted
 from warehouse.errors import BuildRejected
-from warehouse.export import opened
+from warehouse.export import frame, opened
 from warehouse.store import SQL
 
 SHOWN_ROWS = 3
 COMPARED_TABLES = ("songs", "families", "song_genres")
 
+CODES = "create temp table codes (song_id text primary key, song, namesake, artist) without rowid"
+NAMED = ("song_id", "title", "artist", "family_id")
+
 Advance = Callable[[int], None]
+Numbers = NDArray[np.int64]
 Rule = Callable[[sqlite3.Connection], "Check"]
+Sameness = Callable[[pl.DataFrame], tuple[Numbers, Numbers]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +39,13 @@ class Bounds:
 
     Args:
         neighbours: recommendations for each song.
+        artist_cap: songs by one artist that a list may hold.
         max_variance_share: share of the variance that one column of the vectors may carry.
         row_count_tolerance: share by which a table may grow or shrink from one build to the next.
     """
 
     neighbours: int
+    artist_cap: int
     max_variance_share: float
     row_count_tolerance: float
 
@@ -61,12 +70,16 @@ class Check:
         return self.value <= self.bound
 
 
-def checked(file: Path, bounds: Bounds, last: Path | None, advance: Advance) -> list[Check]:
+def checked(
+    file: Path, bounds: Bounds, sameness: Sameness, last: Path | None, advance: Advance
+) -> list[Check]:
     """Run every rule on the file.
 
     Args:
         file: the SQLite file, complete but for ``checks``.
         bounds: what the rules allow.
+        sameness: takes songs with ``NAMED``, returns the numbers of their namesakes and artists;
+            the same function that the lists were made by.
         last: the SQLite file of the build that is served, if there is one.
         advance: told of each rule that is done.
     """
@@ -84,23 +97,33 @@ def checked(file: Path, bounds: Bounds, last: Path | None, advance: Advance) -> 
         *(_rule(path, bounds) for path in paths if not _reads_lists(path)),
     ]
     jobs = Parallel(n_jobs=2, backend="threading")
-    groups = [("lists", of_lists), ("", others)]
-    outcomes = jobs(delayed(_run)(file, script, rules, advance) for script, rules in groups)
+    groups = [(sameness, of_lists), (None, others)]
+    outcomes = jobs(delayed(_run)(file, told, rules, advance) for told, rules in groups)
     return [sound, *(check for outcome in outcomes for check in outcome)]
 
 
-def _run(file: Path, script: str, rules: list[Rule], advance: Advance) -> list[Check]:
-    """Run rules over a connection of their own, after ``sql/<script>.sql`` if they need one."""
+def _run(file: Path, sameness: Sameness | None, rules: list[Rule], advance: Advance) -> list[Check]:
+    """Run rules over a connection of their own; those of lists need to know the sameness."""
     outcome = []
     with closing(opened(file)) as database:
         database.execute("pragma cache_size = -65536")
         database.execute("pragma temp_store = memory")
-        if script:
-            database.executescript((SQL / f"{script}.sql").read_text())
+        if sameness is not None:
+            _lay_out_lists(database, frame(file, SONGS, NAMED).sort("song_id"), sameness)
         for rule in rules:
             outcome.append(rule(database))
             advance(1)
     return outcome
+
+
+def _lay_out_lists(database: sqlite3.Connection, songs: pl.DataFrame, sameness: Sameness) -> None:
+    """Make the temporary tables that rules of lists read."""
+    namesakes, artists = sameness(songs)
+    ids = songs["song_id"].to_list()
+    rows = zip(ids, range(len(ids)), namesakes.tolist(), artists.tolist(), strict=True)
+    database.execute(CODES)
+    database.executemany("insert into codes values (?, ?, ?, ?)", rows)
+    database.executescript((SQL / "lists.sql").read_text())
 
 
 def as_frame(checks: list[Check]) -> pl.DataFrame:
@@ -136,7 +159,7 @@ def _rule(path: Path, bounds: Bounds) -> Rule:
     about, advice = head[0].replace(":neighbours", str(bounds.neighbours)), " ".join(head[1:])
 
     def run(database: sqlite3.Connection) -> Check:
-        values = {"neighbours": bounds.neighbours} if ":neighbours" in sql else {}
+        values = {n: getattr(bounds, n) for n in ("neighbours", "artist_cap") if f":{n}" in sql}
         cursor = database.execute(sql, values)
         names = [column[0] for column in cursor.description]
         first = cursor.fetchmany(SHOWN_ROWS)

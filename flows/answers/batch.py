@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flows.answers.catalogue import nearest, songs_of
 from flows.answers.playlists import MOST_SONGS, TooMuch
 from flows.answers.search import LONGEST, search
-from flows.answers.shelf import nearest, shelf_of
 from warehouse.errors import InputError
 from warehouse.published import Published
 
@@ -113,7 +113,7 @@ def _breaches(number: int, request: Request) -> list[str]:
 
 
 def _answer(build: Published, request: Request, share: int) -> Answer:
-    places = build.once(shelf_of).places(request.playlist) if request.playlist else np.arange(0)
+    places = songs_of(build).rows(request.playlist) if request.playlist else np.arange(0)
     unknown = [i for i, place in zip(request.playlist, places, strict=True) if place < 0]
     known = np.unique(places[places >= 0])
     return Answer(
@@ -143,12 +143,16 @@ def _recommended(build: Published, known: np.ndarray, number: int, share: int) -
     spaced = np.linspace(0, len(known) - 1, min(len(known), share)).round().astype(np.int64)
     compared = known[spaced]
     found = nearest(build, build.vectors[compared], known.tolist(), number)
-    songs = build.once(shelf_of).songs
-    near = songs["song_id"][compared[found.nearest]]
-    named = songs[found.songs]
+    songs = songs_of(build)
+    names, ids = songs.labels(found.songs), songs.ids[found.songs]
+    near = songs.ids[compared[found.nearest]]
     return [
         Named(name, song_id, distance, by)
         for name, song_id, distance, by in zip(
-            named["label"], named["song_id"], found.distances.tolist(), near, strict=True
+            names,
+            ids,
+            found.distances.tolist(),
+            near,
+            strict=True,
         )
     ]

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 
+from flows.answers.catalogue import songs_of, table
 from flows.answers.routes import MOST_STEPS, Named, Way, named, way
 from flows.answers.search import search
 from models.arrays import SingleMatrix
@@ -114,16 +115,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sense:
-    """What tells how far apart songs are and why; everything has the rows of ``ids``.
+    """What tells how far apart songs are and why; everything has the rows of the catalogue.
 
     Args:
-        ids: ascending.
         vectors: they stay on disk until they are read.
         reasons: what says why.
         most: of each column ``because_...``, what it is for two songs that are the same there.
     """
 
-    ids: pl.Series
     vectors: SingleMatrix
     reasons: reasons.Reasons
     most: dict[str, int]
@@ -183,7 +182,7 @@ def _example(build: Published) -> list[Named]:
 def _comparison(build: Published, one: Named, two: Named) -> Comparison:
     sense = build.once(sense_of)
     a, b = _compared(build, one, two), _compared(build, two, one)
-    rows = _row(sense, one), _row(sense, two)
+    rows = songs_of(build).rows([one.song_id]), songs_of(build).rows([two.song_id])
     ends = (sense.vectors[row[0]].astype(np.float64) for row in rows)
     distance = float(np.linalg.norm(np.subtract(*ends)))
     nearer = sense.reasons.nearer(*rows)
@@ -200,10 +199,6 @@ def _comparison(build: Published, one: Named, two: Named) -> Comparison:
         way(build, one.song_id, two.song_id),
         MOST_STEPS,
     )
-
-
-def _row(sense: Sense, song: Named) -> reasons.Indices:
-    return np.array([sense.ids.search_sorted(song.song_id)])
 
 
 def _compared(build: Published, song: Named, other: Named) -> Compared:
@@ -236,27 +231,21 @@ def _blocks(
 
 def sense_of(build: Published) -> Sense:
     """Read what tells how far apart songs are; takes seconds for a large catalogue."""
-    songs = _frame(build, contracts.SONGS, WANTED)
+    songs = table(build, contracts.SONGS, WANTED)
     names = (contracts.SONG_GENRES, contracts.ARTIST_GENRES)
-    genres, filed = features.genres(songs, *(_frame(build, table) for table in names))
+    genres, filed = features.genres(songs, *(table(build, name) for name in names))
     space = reasons.Space(
         encoder.columns(build.encoder),
         encoder.spans(build.encoder),
         build.vectors,
         reasons.unknown_measurements(songs),
     )
-    seen = songs.select("song_id", "year", "key", "mode")
-    made = reasons.Reasons(reasons.Facts(seen, genres, filed, *_held(build, songs)), space)
+    seen = songs_of(build).songs.select("song_id", "year", "key", "mode")
+    facts = reasons.Facts(seen, genres, filed, *_held(build, songs))
+    made = reasons.Reasons(facts, space)
     same = np.zeros(1, dtype=np.int64)
     most = because(made.nearer(same, same), 1)
-    return Sense(
-        songs["song_id"], build.vectors, made, {name: int(of[0]) for name, of in most.items()}
-    )
-
-
-def _frame(build: Published, table: contracts.Table, columns: tuple[str, ...] = ()) -> pl.DataFrame:
-    path = build.folder / "parquet" / f"{table.name}.parquet"
-    return pl.read_parquet(path, columns=list(columns or table.schema))
+    return Sense(build.vectors, made, {name: int(of[0]) for name, of in most.items()})
 
 
 def _held(build: Published, songs: pl.DataFrame) -> tuple[Any, ...]:

@@ -12,20 +12,19 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from flows.answers.catalogue import Tastes, keyed_songs, places, songs_of, tastes_of
 from models import mix as model
 from models.arrays import IndexMatrix
-from transforms import arrays as features
 from transforms import matching, signals
 from warehouse import contracts
 from warehouse.errors import InputError
 from warehouse.files.playlists import WRITERS, entries, listed_entries
-from warehouse.published import Published, Unknown
+from warehouse.published import Published
 
 PLACES = 50
 MOST_PLACES = 500
 MOST_SONGS = 10_000
 MOST_BYTES = 1_000_000
-WANTED = ("song_id", "title", "artist", "popularity", "family_id", "taste_id")
 FILED = ("song_id", "title", "artist", "album", "year", "duration_ms")
 ABSENT = "not in the catalogue"
 
@@ -58,21 +57,6 @@ class Listed:
 
     songs: Annotated[list[str], Field(max_length=MOST_PLACES)]
     name: Annotated[str, Field(max_length=200)] = "Playlist"
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What mixes need of a build, read once.
-
-    Args:
-        songs: ``WANTED``, by ``song_id``.
-        tastes: ``taste_id`` and ``label``; their order is the number of each on the shelves.
-        shelves: the songs by taste, their vectors on disk.
-    """
-
-    songs: pl.DataFrame
-    tastes: pl.DataFrame
-    shelves: model.Shelves
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,35 +160,6 @@ class Offer:
     formats: list[str]
 
 
-def catalogue(build: Published) -> Catalogue:
-    """Read what mixes need; the vectors stay on disk. Ask for it by ``build.once``.
-
-    Raises:
-        Unknown: the build is of before there were tastes.
-    """
-    if contracts.TASTES.name not in build.manifest.counts:
-        raise Unknown(f"{build.folder.name} has no tastes. Build again: segue build")
-    songs, tastes = (
-        pl.read_parquet(build.folder / "parquet" / f"{table.name}.parquet", columns=list(columns))
-        for table, columns in (
-            (contracts.SONGS, WANTED),
-            (contracts.TASTES, ("taste_id", "label")),
-        )
-    )
-    shelves = model.Shelves(
-        build.vectors,
-        features.numbered(songs["taste_id"]),
-        features.numbered(songs["family_id"]),
-        features.numbered(features.artists(songs)),
-    )
-    return Catalogue(songs, tastes, shelves)
-
-
-def keyed(build: Published) -> pl.DataFrame:
-    """Return the songs with what titles and artists are compared by."""
-    return matching.with_keys(build.once(catalogue).songs)
-
-
 def offer(build: Published) -> Offer:
     """Return what can be mixed, with an example of this build's songs."""
     return Offer(build.once(_example), PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
@@ -267,25 +222,30 @@ def written(songs: Sequence[Song | Played], form: str, title: str) -> str:
     return WRITERS[form](pl.DataFrame(columns, schema=schema), title)
 
 
+def _shelves(build: Published) -> model.Shelves:
+    """Return the songs by taste; their vectors stay on disk."""
+    return model.Shelves(build.vectors, tastes_of(build).of_song, songs_of(build).sameness)
+
+
 def _example(build: Published) -> list[Song]:
     return described(build, [row["song_id"] for row in build.rows("mix_example")])
 
 
 def _made(
-    build: Published, rows: pl.DataFrame, unread: pl.DataFrame, name: str, places: int
+    build: Published, rows: pl.DataFrame, unread: pl.DataFrame, name: str, wanted: int
 ) -> Mixed:
     given = rows.height + unread.height
     if not given:
         raise InputError(f"{name} holds no songs. Give ids, links or lines: artist - title.")
     if given > MOST_SONGS:
         raise TooMuch(f"{name} holds {given:,} songs; the limit is {MOST_SONGS:,}. Send fewer.")
+    tastes = tastes_of(build)
     saved, unmatched = _matched(build, rows, name)
-    known = build.once(catalogue)
-    made = model.mix(known.shelves, saved, places)
+    made = model.mix(build.once(_shelves), saved, wanted)
     lost = [Unmatched(**row) for row in _both(unread, unmatched).iter_rows(named=True)]
-    tastes = _shares(known, saved, made.songs)
-    apart = sum(abs(taste.saved_share - taste.played_share) for taste in tastes) / 2
-    return Mixed(_played(build, known, made), tastes, lost, len(saved), apart)
+    shares = _shares(tastes, saved, made.songs)
+    apart = sum(abs(taste.saved_share - taste.played_share) for taste in shares) / 2
+    return Mixed(_played(build, made), shares, lost, len(saved), apart)
 
 
 def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatrix, pl.DataFrame]:
@@ -294,26 +254,25 @@ def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatr
     What is told by its id needs no keys of titles, which take longer than all the rest.
     """
     cleaned = signals.cleaned_entries(rows, name, name)
-    ids = build.once(catalogue).songs["song_id"]
-    told = cleaned.readings["track_id"].fill_null("")
-    known = ids[ids.search_sorted(told).clip(0, len(ids) - 1)] == told
-    found, rest = told.filter(known), cleaned.readings.filter(~known)
+    ids = songs_of(build).ids
+    given_ids = cleaned.readings["track_id"].fill_null("")
+    known = pl.Series(places(ids, given_ids) >= 0)
+    found, rest = given_ids.filter(known), cleaned.readings.filter(~known)
     lost = rest.select("line", reason=pl.lit(ABSENT)).clear()
     if rest.height:
-        named = matching.matched_among(rest, build.once(keyed))
+        named = matching.matched_among(rest, keyed_songs(build))
         found = pl.concat([found, named["song_id"].drop_nulls()])
         lost = named.filter(pl.col("song_id").is_null()).select("line", reason=pl.lit(ABSENT))
     given = lost.join(rows.select("line", "row"), on="line")
-    saved = ids.search_sorted(found.unique().sort())
-    return saved.cast(pl.Int64).to_numpy(), _both(given, cleaned.rejected)
+    return places(ids, found.unique().sort()), _both(given, cleaned.rejected)
 
 
 def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([one, other], how="vertical_relaxed").sort("line", maintain_order=True)
 
 
-def _played(build: Published, known: Catalogue, made: model.Mix) -> list[Played]:
-    ids, near = (known.songs["song_id"][numbers] for numbers in (made.songs, made.near))
+def _played(build: Published, made: model.Mix) -> list[Played]:
+    ids, near = (songs_of(build).ids[numbers] for numbers in (made.songs, made.near))
     named = {song.song_id: song for song in described(build, [*{*ids, *near}])}
     shown = [f.name for f in fields(Played) if f.name != "near"]
     return [
@@ -325,12 +284,10 @@ def _played(build: Published, known: Catalogue, made: model.Mix) -> list[Played]
     ]
 
 
-def _shares(known: Catalogue, saved: IndexMatrix, played: IndexMatrix) -> list[TasteShare]:
-    tastes = known.shelves.tastes
-    counts = (np.bincount(tastes[rows], minlength=len(known.tastes)) for rows in (saved, played))
-    rows = zip(
-        *known.tastes.select("taste_id", "label"), *(c.tolist() for c in counts), strict=True
-    )
+def _shares(tastes: Tastes, saved: IndexMatrix, played: IndexMatrix) -> list[TasteShare]:
+    number = len(tastes.names)
+    counts = (np.bincount(tastes.of_song[rows], minlength=number) for rows in (saved, played))
+    rows = zip(*tastes.names, *(count.tolist() for count in counts), strict=True)
     shares = [
         TasteShare(taste_id, label, ours, theirs, ours / len(saved), theirs / max(1, len(played)))
         for taste_id, label, ours, theirs in rows

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from flows.answers.catalogue import keyed_songs, songs_of, table, tastes_of
 from models.arrays import IndexMatrix
 from models.ratings import visitors
 from models.ratings.factorisation import HIGHEST, LOWEST, Factors
@@ -23,7 +24,6 @@ from warehouse.errors import InputError
 from warehouse.files.playlists import BETWEEN
 from warehouse.files.signals import rating_format
 from warehouse.published import Published, Unknown
-from warehouse.rated import rated_songs
 
 ASKED = 5
 RECOMMENDED = 3
@@ -33,7 +33,11 @@ MOST_RATINGS = 10_000
 ROUNDS = 20
 TRIES = 3
 MORE = "m"
+FACTOR_COLUMNS = tuple(f"factor_{number}" for number in range(1, contracts.FACTORS + 1))
+SPREADS = tuple(f"spread of {part}" for part in ("bias", *FACTOR_COLUMNS))
 VISITOR = "person"  # a name for the column of users, where a file has none
+
+NAMES = ("song_id", "title", "artist", "year", "key", "mode")
 
 Reply = Callable[[str], str | None]
 
@@ -122,14 +126,12 @@ class Desk:
     """What visitors are answered from; get it from ``build.once(desk)``.
 
     Args:
-        songs: those that ratings say something of, as ``RatedSongs`` has them.
-        shelf: the same as numbers.
-        places: of each ``song_id``.
+        rows: shape ``(n_songs,)``, those of the catalogue that ratings say something of, ascending.
+        shelf: what they say.
     """
 
-    songs: pl.DataFrame
+    rows: IndexMatrix
     shelf: visitors.Shelf
-    places: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +160,23 @@ def desk(build: Published) -> Desk:
             "This build has no ratings. Build with some: segue build --ratings FILE, or without "
             "--tracks to use those of the demo."
         )
-    found = rated_songs(build.folder)
-    known = (found.mean, found.spread, found.bias, found.vectors, found.noise, found.ratings)
-    shelf = visitors.shelved(Factors(*known), found.families, found.artists, found.tastes)
-    return Desk(found.songs, shelf, {name: n for n, name in enumerate(found.songs["song_id"])})
+    factors, parameters = (
+        table(build, name).sort(name.key)
+        for name in (contracts.RATING_FACTORS, contracts.RATING_PARAMETERS)
+    )
+    values = dict(parameters.select("parameter", "value").iter_rows())
+    known = Factors(
+        values["mean"],
+        np.array([values[name] for name in SPREADS]),
+        factors["bias"].to_numpy(),
+        factors.select(FACTOR_COLUMNS).to_numpy(order="c"),
+        factors["noise"].to_numpy(),
+        factors["ratings"].to_numpy(),
+    )
+    songs = songs_of(build)
+    rows = songs.rows(factors["song_id"])
+    tastes = tastes_of(build).of_song[rows]
+    return Desk(rows, visitors.shelved(known, songs.sameness.of(rows), tastes))
 
 
 def ask(
@@ -182,13 +197,13 @@ def ask(
         Unknown: the build was made without ratings.
     """
     shop = build.once(desk)
-    return _asked(shop, visitors.asked(shop.shelf, _places(shop, rated), _places(shop, passed), n))
+    done = _places(build, rated)[1], _places(build, passed)[1]
+    return _asked(build, visitors.asked(shop.shelf, *done, k=n))
 
 
 def again(build: Published, song_ids: Iterable[str]) -> list[Asked]:
     """Return songs that were asked before, in their order, without those that ratings know not."""
-    shop = build.once(desk)
-    return _asked(shop, _places(shop, song_ids))
+    return _asked(build, _places(build, song_ids)[1])
 
 
 def rate(build: Published, ratings: Mapping[str, float], n: int = RECOMMENDED) -> list[Recommended]:
@@ -207,18 +222,14 @@ def rate(build: Published, ratings: Mapping[str, float], n: int = RECOMMENDED) -
     if wrong:
         raise InputError(f"Expected ratings from 1 to 5, got {wrong[0]:g}.")
     shop = build.once(desk)
-    songs = _places(shop, ratings)
-    ids = shop.songs["song_id"].gather(songs)
+    ids, songs = _places(build, ratings)
     stars = np.array([ratings[song_id] for song_id in ids], dtype=np.float64)
     picks = visitors.recommended(shop.shelf, songs, stars, n)
-    names = ("song_id", "title", "artist", "year", "key", "mode")
-    rows = shop.songs[picks.songs].select(names).iter_rows(named=True)
+    rows = songs_of(build).songs[shop.rows[picks.songs]].select(NAMES).iter_rows(named=True)
+    labels = songs_of(build).labels(shop.rows[songs])
 
     def because(place: int) -> Because | None:
-        if place < 0:
-            return None
-        label = shop.songs["label"][int(songs[place])]
-        return Because(ids[place], label, float(stars[place]))
+        return None if place < 0 else Because(ids[place], labels[place], float(stars[place]))
 
     return [
         Recommended(rank, **row, predicted_rating=float(rating), because=because(int(place)))
@@ -235,12 +246,12 @@ def answered(build: Published, given: Ratings) -> Answer:
         As ``rate`` does.
     """
     found = rate(build, given.ratings, given.n)
-    shop = build.once(desk)
     known = again(build, given.ratings)
+    ids = {song.song_id for song in known}
     return Answer(
         found,
         [Because(song.song_id, song.label, given.ratings[song.song_id]) for song in known],
-        [song_id for song_id in given.ratings if song_id not in shop.places],
+        [song_id for song_id in given.ratings if song_id not in ids],
     )
 
 
@@ -320,10 +331,7 @@ def given(build: Published, text: str, name: str) -> Given:
     if len(records) > MOST_RATINGS:
         raise InputError(f"{name}: expected at most {MOST_RATINGS:,} ratings.")
     clean = signals.cleaned_ratings(_rows(header, records, name), name, 0)
-    wanted = ("song_id", "title", "artist", "popularity")
-    parquet = build.folder / "parquet" / f"{contracts.SONGS.name}.parquet"
-    songs = pl.read_parquet(parquet, columns=[*wanted])
-    found = matching.matched(clean.readings, songs)
+    found = matching.matched_among(clean.readings, keyed_songs(build))
     lost = found.filter(pl.col("song_id").is_null())
     called = pl.coalesce("track_id", pl.format("{} - {}", "artist", "title"))
     unread = [f"rating {line}: {reason}" for line, reason, _ in clean.rejected.iter_rows()]
@@ -377,11 +385,20 @@ def _text(value: object) -> str | None:
     return str(value).encode("utf-8", "replace").decode().strip() or None
 
 
-def _asked(shop: Desk, places: IndexMatrix) -> list[Asked]:
-    names = ("song_id", "title", "artist", "year", "key", "mode", "label")
-    return [Asked(*row) for row in shop.songs[places].select(names).iter_rows()]
+def _asked(build: Published, places: IndexMatrix) -> list[Asked]:
+    """Return songs of the desk to show them, in their order."""
+    rows = build.once(desk).rows[places]
+    songs = songs_of(build)
+    shown = songs.songs[rows].select(NAMES).iter_rows(named=True)
+    return [
+        Asked(**song, label=label) for song, label in zip(shown, songs.labels(rows), strict=True)
+    ]
 
 
-def _places(shop: Desk, song_ids: Iterable[str]) -> IndexMatrix:
-    places = (shop.places.get(song_id) for song_id in song_ids)
-    return np.array([place for place in places if place is not None], dtype=np.int64)
+def _places(build: Published, song_ids: Iterable[str]) -> tuple[list[str], IndexMatrix]:
+    """Return the ids that the desk has, in their order, and the place of each."""
+    ids, rows = [*song_ids], build.once(desk).rows
+    wanted = songs_of(build).rows(ids)
+    places = np.searchsorted(rows, wanted).clip(0, len(rows) - 1)
+    known = rows[places] == wanted
+    return [song_id for song_id, fine in zip(ids, known, strict=True) if fine], places[known]

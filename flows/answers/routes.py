@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
+from flows.answers.catalogue import songs_of, table
 from models import paths
 from warehouse import contracts
 from warehouse.published import Published
@@ -61,34 +62,16 @@ class Way:
     steps: list[Step]
 
 
-@dataclass(frozen=True)
-class Map:
-    """What leads where in a build; songs go by their places among ``ids``, which ascend."""
-
-    ids: pl.Series
-    roads: paths.Roads
-
-    def place(self, song_id: str) -> int:
-        """Return the place of a song that the build has."""
-        return int(self.ids.search_sorted(song_id))
-
-
-def drawn(build: Published) -> Map:
-    """Read the map of a build; takes a second for 1.6 million recommendations."""
-    ids, rows = (
-        pl.read_parquet(build.folder / "parquet" / f"{table.name}.parquet", columns=list(columns))
-        for table, columns in (
-            (contracts.SONGS, ("song_id",)),
-            (contracts.RECOMMENDATIONS, ("song_id", "recommended_song_id", "distance")),
-        )
-    )
-    songs = pl.Enum(ids["song_id"])
+def links_of(build: Published) -> paths.Roads:
+    """Read which song leads where; takes a second for 1.6 million recommendations."""
+    ids = songs_of(build).ids
+    rows = table(build, contracts.RECOMMENDATIONS, ("song_id", "recommended_song_id", "distance"))
+    numbers = pl.Enum(ids)
     source, end = (
-        rows[name].cast(songs).to_physical().to_numpy().astype(np.int64)
+        rows[name].cast(numbers).to_physical().to_numpy().astype(np.int64)
         for name in ("song_id", "recommended_song_id")
     )
-    roads = paths.Roads.of(ids.height, source, end, rows["distance"].to_numpy())
-    return Map(ids["song_id"], roads)
+    return paths.Roads.of(len(ids), source, end, rows["distance"].to_numpy())
 
 
 def way(build: Published, song_id: str, other_id: str) -> Way | None:
@@ -99,16 +82,16 @@ def way(build: Published, song_id: str, other_id: str) -> Way | None:
         song_id: of the first song; the build has it.
         other_id: of the last song; the build has it.
     """
-    known = build.once(drawn)
-    ends = known.place(song_id), known.place(other_id)
-    songs = paths.way(known.roads, *ends)
+    roads, known = build.once(links_of), songs_of(build)
+    one, two = known.rows([song_id, other_id]).tolist()
+    songs = paths.way(roads, one, two)
     either = songs is None
-    songs = paths.way(known.roads, *ends, either=True) if songs is None else songs
+    songs = paths.way(roads, one, two, either=True) if songs is None else songs
     if songs is None:
         return None
     found = named(build, known.ids.gather(songs))
     steps = [
-        _step(build, before.song_id, song, not known.roads.lead(*pair))
+        _step(build, before.song_id, song, not roads.lead(*pair))
         for (before, song), pair in zip(pairwise(found), pairwise(songs), strict=True)
     ]
     return Way(either, sum(step.distance for step in steps), steps)

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
+from flows.answers.catalogue import nearest, songs_of
 from flows.answers.profile import Feature, feature_profile
-from flows.answers.shelf import nearest, shelf_of
 from models.encoder import pipeline as encoder
 from transforms import arrays as features
 from transforms import families
@@ -138,16 +138,16 @@ def matched(build: Published, song: Mapping[str, Any], k: int) -> list[Match]:
         InputError: an unknown name or genre, or a value outside its contract; says all of them.
     """
     query_row = _one_song(song)
-    shelf = build.once(shelf_of)
+    known = songs_of(build)
     stranger = encoder.stranger(
         build.encoder,
         features.measurements(query_row),
-        shelf.numbers.get(features.artists(query_row)[0], -1),
+        known.artist(features.artists(query_row)[0]),
         _genres(build, song.get("genres") or []),
     )
     vector = encoder.encoded(build.encoder, stranger)
-    found = nearest(build, vector, _versions(shelf.songs, query_row), k)
-    named = shelf.songs[found.songs].select("song_id", "title", "artist", "year")
+    found = nearest(build, vector, _versions(known.songs, query_row), k)
+    named = known.songs[found.songs].select("song_id", "title", "artist", "year")
     return [
         Match(rank, **row, distance=apart, similarity=1 / (1 + apart), reason=None)
         for rank, (row, apart) in enumerate(
@@ -195,8 +195,8 @@ def _versions(songs: pl.DataFrame, song: pl.DataFrame) -> list[int]:
     Whether two songs called "Intro" are one depends on the artist's others, so it is found among
     those, not from the name alone.
     """
-    own = song.select(by=families.folded(pl.col("artist")))
-    by_artist = songs.with_row_index("row").join(own, on="by", how="semi")
+    own = features.artists(song)[0]
+    by_artist = songs.with_row_index("row").filter(features.artists(songs) == own)
     names = ("song_id", "title", "artist", "duration_ms")
     found = families.with_families(pl.concat([by_artist.select(names), song.select(names)]))
     same = by_artist.filter(found["family_id"].head(-1) == found["family_id"][-1])

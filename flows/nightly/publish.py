@@ -11,6 +11,8 @@ import polars as pl
 from flows.judging import measures as evaluating
 from flows.nightly.plan import Plan, last_build
 from flows.nightly.progress import Progress, peak_memory_mb
+from models.lists import ARTIST_CAP
+from transforms.arrays import sameness
 from warehouse import contracts, export, gates, release, store
 from warehouse.identity import code_version
 from warehouse.manifest import Manifest, file_facts, read_manifest, sha256, write_manifest
@@ -91,11 +93,14 @@ def check_build(plan: Plan, progress: Progress) -> int:
     """
     settings = plan.settings
     bounds = gates.Bounds(
-        settings.neighbours, settings.max_variance_share, settings.row_count_tolerance
+        settings.neighbours,
+        ARTIST_CAP,
+        settings.max_variance_share,
+        settings.row_count_tolerance,
     )
     last = _comparable(plan)
     with progress.stage("checked", unit="rules") as advance:
-        checks = gates.checked(plan.build / export.FILE, bounds, last, advance)
+        checks = gates.checked(plan.build / export.FILE, bounds, sameness, last, advance)
         tolerance = settings.evaluation_tolerance
         served = last_build(plan.home)
         checks.append(evaluating.headline_check(plan.build, served, tolerance, plan.parameters))

@@ -9,6 +9,7 @@ from flows.nightly.plan import Plan
 from flows.nightly.progress import Progress
 from models.arrays import FloatMatrix, IndexMatrix
 from models.judging.evaluation import CATALOGUE, Measure
+from models.lists import Sameness
 from models.ratings import visitors
 from models.ratings.factorisation import Factors, Recipe, fitted
 from models.ratings.prediction import errors_in_folds, with_fallback
@@ -36,7 +37,8 @@ def fit_ratings(plan: Plan, progress: Progress) -> None:
         store.opened(plan.home.pending_warehouse) as warehouse,
         progress.stage("rated", unit="ratings") as advance,
     ):
-        rows = warehouse.frame(contracts.MERGED_SONGS, ("song_id", "artist", "family_id"))
+        wanted = ("song_id", "title", "artist", "family_id")
+        rows = warehouse.frame(contracts.MERGED_SONGS, wanted)
         ratings = warehouse.frame(contracts.RATINGS)
         users, user, song, stars = laid_out.numbers(ratings, rows["song_id"])
         recipe = Recipe(factors=contracts.FACTORS)
@@ -45,7 +47,10 @@ def fit_ratings(plan: Plan, progress: Progress) -> None:
         others = warehouse.frame(contracts.RECOMMENDATIONS, wanted)
         lent = with_fallback(own, *laid_out.neighbours(others, rows["song_id"]))
         said = np.flatnonzero((lent.ratings > 0) | (lent.bias != 0) | lent.vectors.any(axis=1))
-        shelf = _published(warehouse, rows[said], visitors.part(lent, said))
+        sameness = Sameness(*features.sameness(rows)).of(said)
+        factors = visitors.part(lent, said)
+        _publish(warehouse, rows["song_id"].gather(said), factors)
+        shelf = visitors.shelved(factors, sameness, sameness.namesakes)
         warehouse.clear(contracts.USER_RECOMMENDATIONS)
         given = (user, np.searchsorted(said, song), stars)
         for lists in _lists(users, rows["song_id"].gather(said), shelf, people, given):
@@ -54,14 +59,12 @@ def fit_ratings(plan: Plan, progress: Progress) -> None:
         advance(ratings.height)
 
 
-def _published(warehouse: store.Warehouse, songs: pl.DataFrame, factors: Factors) -> visitors.Shelf:
-    """Publish what is known of songs, and return the shelf of them."""
+def _publish(warehouse: store.Warehouse, songs: pl.Series, factors: Factors) -> None:
+    """Write what is known of songs."""
     facts = (factors.ratings, factors.bias, factors.noise, factors.vectors)
-    warehouse.replace(contracts.RATING_FACTORS, laid_out.factor_rows(songs["song_id"], *facts))
+    warehouse.replace(contracts.RATING_FACTORS, laid_out.factor_rows(songs, *facts))
     parameters = laid_out.parameter_rows(factors.mean, factors.spread)
     warehouse.replace(contracts.RATING_PARAMETERS, parameters)
-    families, artists = features.numbered(songs["family_id"]), features.artists(songs)
-    return visitors.shelved(factors, families, features.numbered(artists), families)
 
 
 def _lists(

@@ -162,8 +162,7 @@ def _rules(plan: Plan, told: Known, recipe: encoder.Recipe) -> ranking.Rules:
     popularity = evaluation.popularity(told.rows)
     heard = ranking.listened_to(popularity, told.songs.families, told.listening)
     return ranking.Rules(
-        features.namesakes(told.rows),
-        told.songs.artists,
+        *features.sameness(told.rows),
         heard,
         recipe.bonus,
         plan.settings.hub_cap,

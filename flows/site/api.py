@@ -14,8 +14,8 @@ from fastapi import APIRouter, FastAPI, Path, Query, Response
 
 from flows.answers import about as made
 from flows.answers import batch as request
-from flows.answers import catalogue, explore, groups, profile, search, similar, songs
 from flows.answers import compare as pairs
+from flows.answers import groups, overview, profile, search, similar, songs
 from flows.answers import info as about
 from flows.answers import playlists as mix
 from flows.answers import ratings as rate
@@ -88,9 +88,9 @@ def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRoute
     router = APIRouter(route_class=TextRoute, tags=["build"])
 
     @router.get("/catalogue")
-    def whole() -> catalogue.Catalogue:
+    def whole() -> overview.Overview:
         """Return what the build holds, at a glance."""
-        return catalogue.catalogue(build)
+        return overview.overview(build)
 
     @router.get("/about")
     def how_made() -> made.About:
@@ -226,14 +226,14 @@ def _about_the_whole(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["the whole"])
 
     @router.get("/explore")
-    def charts() -> explore.Explore:
+    def charts() -> overview.Explore:
         """Return the charts of the build with the rows that they show."""
-        return explore.explore(build)
+        return overview.explore(build)
 
     @router.get("/map")
-    def song_map() -> explore.Map:
+    def song_map() -> overview.Map:
         """Return where the best known songs lie on the map of the catalogue."""
-        return explore.song_map(build)
+        return overview.song_map(build)
 
     return router
 

@@ -14,7 +14,7 @@ import uvicorn
 from datasette.app import Datasette
 from uvicorn.supervisors import Multiprocess
 
-from flows.answers import catalogue, compare, explore, search
+from flows.answers import compare, overview, search
 from flows.answers import playlists as mix
 from flows.answers import ratings as rate
 from flows.site import api
@@ -156,11 +156,11 @@ def warm(build: Published) -> None:
 
     What a build does not have, such as ratings, is left out.
     """
-    starts = catalogue.catalogue(build).starts
+    starts = overview.overview(build).starts
     pair = [start.song_id for start in (*starts[:1], *starts[-1:])]
     questions = (
         lambda: search.search(build, "a", filters=search.Filters(explicit=False)),
-        lambda: explore.song_map(build),
+        lambda: overview.song_map(build),
         lambda: mix.mixed(build, mix.Saved(songs=pair)),
         lambda: rate.ask(build),
         lambda: compare.compare(build, *pair),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.arrays import FloatMatrix, IndexMatrix
-from models.ranking import allowed
+from models.lists import Sameness, allowed
 from models.ratings.factorisation import HIGHEST, LOWEST, Factors
 from models.ratings.prediction import ASKED_AMONG, contributions, folded_in, worth_asking
 
@@ -23,16 +23,14 @@ class Shelf:
 
     Args:
         factors: of all songs.
-        families: shape ``(n_songs,)``, a number for each song's family.
-        artists: shape ``(n_songs,)``, a number for each song's primary artist.
+        sameness: which of them stand in each other's way in a list.
         tastes: shape ``(n_songs,)``, a number for each song's taste.
-        known: shape ``(n_songs,)``, how many know a song; 0 for all but one of a family.
+        known: shape ``(n_songs,)``, how many know a song; 0 for all but one that looks the same.
         best_known: shape ``(n_songs,)``, the songs, those most known first.
     """
 
     factors: Factors
-    families: IndexMatrix
-    artists: IndexMatrix
+    sameness: Sameness
     tastes: IndexMatrix
     known: FloatMatrix
     best_known: IndexMatrix
@@ -55,15 +53,14 @@ class Picks:
     because: IndexMatrix
 
 
-def shelved(
-    factors: Factors, families: IndexMatrix, artists: IndexMatrix, tastes: IndexMatrix
-) -> Shelf:
+def shelved(factors: Factors, sameness: Sameness, tastes: IndexMatrix) -> Shelf:
     """Return the shelf of these songs, once for all visitors; who has rated a song knows it."""
-    first = np.lexsort((np.arange(len(families)), -factors.ratings))
-    _, places = np.unique(families[first], return_index=True)
-    known = np.zeros(len(families))
+    namesakes = sameness.namesakes
+    first = np.lexsort((np.arange(len(namesakes)), -factors.ratings))
+    _, places = np.unique(namesakes[first], return_index=True)
+    known = np.zeros(len(namesakes))
     known[first[places]] = factors.ratings[first[places]]
-    return Shelf(factors, families, artists, tastes, known, np.argsort(-known, kind="stable"))
+    return Shelf(factors, sameness, tastes, known, np.argsort(-known, kind="stable"))
 
 
 def part(factors: Factors, songs: IndexMatrix) -> Factors:
@@ -92,7 +89,7 @@ def asked(shelf: Shelf, rated: IndexMatrix, passed: IndexMatrix, k: int = 5) -> 
     done = np.concatenate([rated, passed])
     pool = shelf.best_known[: ASKED_AMONG + len(done)]
     rows = np.union1d(pool, rated)
-    fresh = ~np.isin(shelf.families[rows], shelf.families[done])
+    fresh = ~np.isin(shelf.sameness.namesakes[rows], shelf.sameness.namesakes[done])
     answered = np.searchsorted(rows, rated)
     few = part(shelf.factors, rows)
     chosen = worth_asking(few, shelf.known[rows] * fresh, shelf.tastes[rows], answered, k)
@@ -146,7 +143,7 @@ def highest(
     """Return the ``k`` songs that a person would rate highest, of those not rated yet.
 
     Never a song that was rated, nor another version of it, nor two versions of one song,
-    nor more than ``songs.ARTIST_CAP`` by one artist. Equal songs score equal to the last bit,
+    nor more than ``lists.ARTIST_CAP`` by one artist. Equal songs score equal to the last bit,
     which a matrix product would not promise; ties go by number.
 
     Returns:
@@ -157,12 +154,12 @@ def highest(
     products = np.einsum("nk,k->n", factors.vectors, person[1:])
     scores = (factors.mean + person[0]) + (factors.bias + products)
     sample, place = np.sort(scores[::EVERY]), 1 + (DEPTH + len(rated)) // EVERY
-    taken = set(shelf.families[rated].tolist())
+    barred = set(shelf.sameness.namesakes[rated].tolist())
     while True:
         limit = sample[-place] if place <= len(sample) else -np.inf
         best = np.flatnonzero(scores >= limit)
         best = best[np.argsort(-scores[best], kind="stable")]
-        listed = best[allowed(best, taken, shelf.families, shelf.artists, k)]
+        listed = best[allowed(best, barred, shelf.sameness, k)]
         if len(listed) == k or len(best) == len(scores):
             return listed, scores[listed]
         place *= DEEPER

@@ -28,8 +28,8 @@ import numpy as np
 import polars as pl
 
 from flows.answers.playlists import Saved, mixed
+from models.lists import ARTIST_CAP, Sameness
 from models.mix import Shelves, mix
-from models.songs import ARTIST_CAP
 from models.tastes import tastes
 from transforms.matching import matched
 from warehouse.published import Published
@@ -219,7 +219,7 @@ def main() -> None:
     of_song = tastes(points).of_song
     print(f"{len(points)} x {points.shape[1]}: {of_song.max() + 1} tastes in ", end="")
     print(f"{time.perf_counter() - began:.1f} s")
-    shelves = Shelves(points, of_song, families, artists)
+    shelves = Shelves(points, of_song, Sameness(families, artists))
     rivals = Rivals(points, families, artists)
     makers = {
         "mix": lambda saved, places: mix(shelves, saved, places).songs,

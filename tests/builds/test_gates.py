@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from flows.settings import settings
+from transforms.arrays import sameness
 from warehouse.contracts import CHECKS
 from warehouse.errors import BuildRejected, InputError
 from warehouse.gates import Bounds, as_frame, checked, require_passed
 from warehouse.release import Home, published
 
-BOUNDS = Bounds(neighbours=5, max_variance_share=0.5, row_count_tolerance=0.2)
+BOUNDS = Bounds(neighbours=5, artist_cap=2, max_variance_share=0.5, row_count_tolerance=0.2)
 SEGUE = Path(sys.executable).with_name("segue")
 
 # In this order: the five recommendations of the first song of the demo catalogue.
@@ -82,6 +83,10 @@ BROKEN = {
         "update evaluation set value = 3 where metric = 'held-out playlists learnt from'",
         ["metric 'held-out playlists learnt from'", "value 3.0", "n 64"],
     ),
+    "nothing_is_lent_for_display": (
+        "update sources set licence = 'display only' where kind = 'tracks'",
+        ["licence 'display only'", "--tracks"],
+    ),
     "no_column_dominates": (
         "update features set variance_share = 0.51 where feature = 'tempo'",
         ["feature 'tempo', variance_share 0.510", "SEGUE_MAX_VARIANCE_SHARE"],
@@ -104,7 +109,9 @@ def broken(demo, tmp_path):
 
 
 def failures(file, last=None, bounds=BOUNDS):
-    return {c.name: c for c in checked(file, bounds, last, lambda _: None) if not c.passed}
+    return {
+        c.name: c for c in checked(file, bounds, sameness, last, lambda _: None) if not c.passed
+    }
 
 
 def message(checks):
@@ -115,9 +122,9 @@ def message(checks):
 
 def test_the_good_build_passes_every_rule(demo):
     done = []
-    checks = checked(demo / "segue.db", BOUNDS, demo / "segue.db", done.append)
+    checks = checked(demo / "segue.db", BOUNDS, sameness, demo / "segue.db", done.append)
     assert all(check.passed for check in checks)
-    assert len(checks) == sum(done) == 15
+    assert len(checks) == sum(done) == 16
     require_passed(checks)
     CHECKS.check(as_frame(checks))
 
@@ -147,8 +154,31 @@ def test_a_rule_fails_alone_where_only_it_is_broken(broken, rule):
     assert set(failures(broken(BROKEN[rule][0]))) == {rule}
 
 
+SPELT = {
+    "two_songs_by_one_artist": [("A", "Noël & Co"), ("B", "NOEL AND CO"), ("C", "noe\u0308l & co")],
+    "one_song_of_each_family": [("Intro (Part 1)", "Élan"), ("Intro - Part 2", "ELAN")],
+}
+
+
+@pytest.mark.parametrize("rule", SPELT)
+def test_rules_of_lists_see_through_the_ways_to_spell_a_name(broken, rule):
+    file = broken("update songs set title = title")
+    with closing(sqlite3.connect(file)) as database:
+        for rank, names in enumerate(SPELT[rule], start=1):
+            database.execute(
+                "update songs set title = ?, artist = ? where song_id = ("
+                "select recommended_song_id from recommendations "
+                f"where song_id = {FIRST} and rank = ?)",
+                [*names, rank],
+            )
+        database.commit()
+    assert rule in failures(file)
+
+
 def test_every_rule_is_proven_to_fail(demo):
-    names = {check.name for check in checked(demo / "segue.db", BOUNDS, None, lambda _: None)}
+    names = {
+        check.name for check in checked(demo / "segue.db", BOUNDS, sameness, None, lambda _: None)
+    }
     assert names == {*BROKEN, "file_is_sound", "row_counts_near_last_build"}
 
 

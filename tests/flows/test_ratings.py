@@ -15,6 +15,7 @@ from flows.cli import app
 from flows.nightly import ratings as rating
 from flows.nightly.run import directly
 from flows.settings import settings
+from models.lists import Sameness
 from models.ratings import visitors
 from models.ratings.factorisation import Factors
 from models.ratings.prediction import worth_asking
@@ -146,8 +147,8 @@ def random_shelf(seed, songs=300):
         noise=rng.uniform(0.2, 1, songs),
         ratings=rng.integers(0, 30, songs),
     )
-    numbers = (rng.integers(0, most, songs) for most in (200, 60, 12))
-    return visitors.shelved(factors, *numbers)
+    families, artists, tastes = (rng.integers(0, most, songs) for most in (200, 60, 12))
+    return visitors.shelved(factors, Sameness(families, artists), tastes)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -155,10 +156,11 @@ def test_what_is_asked_is_what_all_songs_would_give_one_version_of_each(seed):
     shelf, rng = random_shelf(seed), np.random.default_rng(seed)
     rated, passed = rng.choice(300, (2, 8), replace=False)
     asked = visitors.asked(shelf, rated, passed)
-    done = np.isin(shelf.families, shelf.families[[*rated, *passed]])
+    families = shelf.sameness.namesakes
+    done = np.isin(families, families[[*rated, *passed]])
     most = np.zeros(200)
-    np.maximum.at(most, shelf.families, shelf.factors.ratings)
-    known = np.where(done | (shelf.known < most[shelf.families]), 0, shelf.known)
+    np.maximum.at(most, families, shelf.factors.ratings)
+    known = np.where(done | (shelf.known < most[families]), 0, shelf.known)
     expected = worth_asking(shelf.factors, known, shelf.tastes, rated)
     assert asked.tolist() == expected.tolist()
     assert len({*shelf.tastes[asked]}) == 5
@@ -168,7 +170,7 @@ def test_what_is_asked_is_what_all_songs_would_give_one_version_of_each(seed):
 def test_a_recommendation_names_what_was_liked_before_what_was_not():
     vectors = np.array([[1.0], [-1], [2], [2]])
     factors = Factors(3, np.ones(2), np.zeros(4), vectors, np.ones(4), np.ones(4, dtype=int))
-    shelf = visitors.shelved(factors, *[np.arange(4)] * 3)
+    shelf = visitors.shelved(factors, Sameness(np.arange(4), np.arange(4)), np.arange(4))
     both, stars = np.array([0, 1]), np.array([3.5, 1.0])
     assert visitors.recommended(shelf, both, stars).because.tolist() == [0, 0]
     assert visitors.recommended(shelf, both, np.array([3.0, 1])).because.tolist() == [1, 1]

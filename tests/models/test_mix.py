@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from models.lists import Sameness
 from models.mix import Shelves, in_order, mix, nearest_first, quotas
 
 COUNTS = st.lists(st.integers(0, 300), min_size=1, max_size=30).map(np.array)
@@ -16,9 +17,8 @@ def catalogue(songs=600, tastes=5, seed=0, artists=200, families=400):
     middles = rng.normal(size=(tastes, 6)) * 5
     of_song = rng.integers(tastes, size=songs)
     points = (middles[of_song] + rng.normal(size=(songs, 6))).astype(np.float32)
-    return Shelves(
-        points, of_song, rng.integers(families, size=songs), rng.integers(artists, size=songs)
-    )
+    numbers = rng.integers(families, size=songs), rng.integers(artists, size=songs)
+    return Shelves(points, of_song, Sameness(*numbers))
 
 
 @given(COUNTS, st.integers(0, 80))
@@ -58,10 +58,10 @@ def test_a_mix_holds_to_its_rules(seed, places, number):
     saved = np.random.default_rng(seed).integers(-1, 700, size=number)
     made = mix(shelves, saved, places)
     known = np.unique(saved[(saved >= 0) & (saved < 600)])
-    families = shelves.families[made.songs]
-    assert not set(families.tolist()) & set(shelves.families[known].tolist())
+    families = shelves.sameness.namesakes[made.songs]
+    assert not set(families.tolist()) & set(shelves.sameness.namesakes[known].tolist())
     assert len(set(families.tolist())) == len(families)
-    assert max(Counter(shelves.artists[made.songs].tolist()).values(), default=0) <= 2
+    assert max(Counter(shelves.sameness.artists[made.songs].tolist()).values(), default=0) <= 2
     assert set(made.near.tolist()) <= set(known.tolist())
     assert made.quotas.sum() == (places if len(known) else 0)
     assert len(made.songs) <= made.quotas.sum()
@@ -90,7 +90,7 @@ def test_songs_lie_near_to_what_was_saved_not_to_its_mean():
     middles = np.repeat([[-10.0, 0], [0, 0], [10, 0]], 40, axis=0)
     points = (middles + rng.normal(size=(120, 2))).astype(np.float32)
     numbers = np.arange(120)
-    shelves = Shelves(points, np.zeros(120, dtype=int), numbers, numbers)
+    shelves = Shelves(points, np.zeros(120, dtype=int), Sameness(numbers, numbers))
     made = mix(shelves, np.concatenate([numbers[:20], numbers[80:100]]), 20)
     circles = Counter((made.songs // 40).tolist())
     assert circles[1] == 0
@@ -113,7 +113,7 @@ def test_what_a_taste_cannot_fill_goes_to_the_next_nearest_and_is_said():
     numbers = np.arange(33)
     tastes = np.repeat([0, 1, 2], [3, 15, 15])
     points = np.column_stack([np.repeat([0.0, 10, 100], [3, 15, 15]), numbers / 100])
-    shelves = Shelves(points, tastes, numbers, numbers)
+    shelves = Shelves(points, tastes, Sameness(numbers, numbers))
     made = mix(shelves, np.array([0, 1]), 10)
     assert made.quotas.tolist() == [10, 0, 0]
     assert made.short.tolist() == [9, 0, 0]
@@ -121,7 +121,9 @@ def test_what_a_taste_cannot_fill_goes_to_the_next_nearest_and_is_said():
 
 
 def test_where_no_song_is_left_the_playlist_is_shorter():
-    shelves = Shelves(np.eye(4), np.zeros(4, dtype=int), np.arange(4), np.array([0, 1, 1, 1]))
+    shelves = Shelves(
+        np.eye(4), np.zeros(4, dtype=int), Sameness(np.arange(4), np.array([0, 1, 1, 1]))
+    )
     made = mix(shelves, np.array([0]), 50)
     assert len(made.songs) == 2
     assert made.short.tolist() == [48]
@@ -132,7 +134,7 @@ def test_a_small_taste_is_not_robbed_of_its_artist():
     tastes = np.array([0] * 12 + [1] * 3)
     artists = np.array([1, 0, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0, 0])
     points = np.column_stack([np.arange(15.0), tastes * 100])
-    shelves = Shelves(points, tastes, np.arange(15), artists)
+    shelves = Shelves(points, tastes, Sameness(np.arange(15), artists))
     made = mix(shelves, np.array([0, 0, 3, 12]), 6)
     assert not made.short.any()
 
@@ -163,7 +165,7 @@ def test_songs_on_a_line_are_played_along_it():
 def test_flow_may_follow_other_columns_than_nearness():
     shelves = catalogue()
     tempo = np.random.default_rng(3).normal(size=(600, 1))
-    flowing = Shelves(shelves.points, shelves.tastes, shelves.families, shelves.artists, tempo)
+    flowing = Shelves(shelves.points, shelves.tastes, shelves.sameness, tempo)
     saved = np.arange(30)
     plain, ordered = mix(shelves, saved), mix(flowing, saved)
     assert sorted(plain.songs.tolist()) == sorted(ordered.songs.tolist())
@@ -178,7 +180,7 @@ def test_vectors_on_disk_give_the_same(tmp_path, threads):
     shelves = catalogue()
     np.save(tmp_path / "points.npy", shelves.points)
     mapped = np.load(tmp_path / "points.npy", mmap_mode="r")
-    other = Shelves(mapped, shelves.tastes, shelves.families, shelves.artists)
+    other = Shelves(mapped, shelves.tastes, shelves.sameness)
     saved = np.arange(40)
     with threadpool_limits(threads):
         found = mix(other, saved).songs

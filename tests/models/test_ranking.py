@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from models import ranking
 from models.encoder.listening_blocks import Listening
-from models.ranking import PAGE, Rules, allowed, listened_to, recommended
-from models.songs import ARTIST_CAP
+from models.lists import ARTIST_CAP, Sameness, allowed
+from models.ranking import PAGE, Rules, listened_to, recommended
 
 NO_CAP = 10**6
 
@@ -349,10 +349,10 @@ def test_every_song_is_reported_as_done_once():
 
 
 def test_candidates_are_picked_as_they_are_ordered():
-    families, artists = np.array([0, 1, 1, 2, 3, 4]), np.array([0, 1, 1, 1, 1, 2])
-    assert allowed(np.arange(6), {0}, families, artists, 4).tolist() == [1, 3, 5]
-    assert allowed(np.arange(6)[::-1], {4}, families, artists, 4).tolist() == [1, 2, 5]
-    assert allowed(np.arange(6), {9}, families, artists, 2).tolist() == [0, 1]
+    sameness = Sameness(np.array([0, 1, 1, 2, 3, 4]), np.array([0, 1, 1, 1, 1, 2]))
+    assert allowed(np.arange(6), {0}, sameness, 4).tolist() == [1, 3, 5]
+    assert allowed(np.arange(6)[::-1], {4}, sameness, 4).tolist() == [1, 2, 5]
+    assert allowed(np.arange(6), {9}, sameness, 2).tolist() == [0, 1]
 
 
 # ---- how much songs are listened to

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from models.lists import Sameness
 from models.ratings import visitors
 from models.ratings.factorisation import Factors, Recipe, fitted
 from models.ratings.prediction import (
@@ -325,7 +326,7 @@ def test_what_neighbours_lend_is_their_mean_by_weight_and_by_how_much_they_are_r
 def top(factors, visitor, rated, k, families=None, artists=None):
     alone = np.arange(len(factors.bias))
     families = alone if families is None else families
-    shelf = shelved(factors, families, alone if artists is None else artists, alone)
+    shelf = shelved(factors, Sameness(families, alone if artists is None else artists), alone)
     return highest(shelf, visitor, np.array(rated, dtype=int), k)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from models.lists import Sameness
 from models.mix import Shelves, mix
 from models.tastes import tastes
 
@@ -32,7 +33,7 @@ def case(shared_data):
     playlists = [np.sort(np.array(songs)) for songs in lists["song"].to_list() if len(songs) >= 20]
     apart = len(playlists) // 3  # the file is sorted by genre: join what lies apart in it
     libraries = [np.unique(np.concatenate(playlists[n::apart][:3])) for n in range(0, 120, 3)]
-    return points, Shelves(points, of_song, families, artists), libraries
+    return points, Shelves(points, of_song, Sameness(families, artists)), libraries
 
 
 def test_the_shares_of_a_library_are_kept(case):

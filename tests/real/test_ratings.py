@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
+from models.lists import Sameness
 from models.ratings.factorisation import Recipe, fitted
 from models.ratings.prediction import errors_in_folds, folded_in, predicted, worth_asking
 from models.ratings.visitors import recommended, shelved
@@ -85,7 +86,7 @@ def test_ratings_the_other_way_round_give_other_films(movielens):
     asked = worth_asking(factors, factors.ratings / 943, np.zeros(1682, int), NOTHING)
     assert (factors.ratings[asked] > 150).all()
     alone = np.arange(1682)
-    shelf = shelved(factors, alone, alone, alone)
+    shelf = shelved(factors, Sameness(alone, alone), alone)
     rng, shared = np.random.default_rng(0), []
     for _ in range(100):
         ratings = rng.integers(1, 6, 5).astype(float)

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from flows import cli
 from flows.answers import batch as request
 from flows.answers import profile, search
-from flows.answers.shelf import shelf_of
+from flows.answers.catalogue import songs_of
 from flows.site import api
 from flows.site.serve import site
 from tests.site.conftest import SERVE, free_port, wait_until_open
@@ -250,29 +250,28 @@ def test_a_request_is_answered_by_as_many_songs_as_it_says(ask):
 
 
 def test_recommended_songs_are_the_nearest_by_definition(published):
-    shelf = published.once(shelf_of)
-    playlist = shelf.songs["song_id"].sample(7, seed=3).to_list()
+    shelf = songs_of(published)
+    playlist = shelf.ids.sample(7, seed=3).to_list()
     (found,) = request.answers(published, [request.Request("", playlist, 50, 0)])
-    rows = shelf.places(playlist)
+    rows = shelf.rows(playlist)
     vectors = np.asarray(published.vectors, dtype=np.float64)
     apart = np.sqrt(((vectors[:, None] - vectors[None, rows]) ** 2).sum(axis=2)).min(axis=1)
-    taken, by, wanted = set(shelf.families[rows].tolist()), [], []
+    taken, by, wanted = set(shelf.sameness.namesakes[rows].tolist()), [], []
     for song in np.lexsort((np.arange(len(apart)), apart)).tolist():
-        family, artist = shelf.families[song], shelf.artists[song]
+        family, artist = shelf.sameness.namesakes[song], shelf.sameness.artists[song]
         if family not in taken and by.count(artist) < 2 and len(wanted) < 50:
             taken.add(family)
             by.append(artist)
             wanted.append(song)
-    assert [song.id for song in found.recommender] == shelf.songs["song_id"][wanted].to_list()
+    assert [song.id for song in found.recommender] == shelf.ids[wanted].to_list()
     assert [s.distance for s in found.recommender] == pytest.approx(apart[wanted].tolist())
     assert {song.near for song in found.recommender} <= set(playlist)
 
 
 def test_neither_a_song_of_the_playlist_nor_a_version_is_recommended(published):
-    shelf = published.once(shelf_of)
-    playlist = shelf.songs["song_id"].sample(300, seed=1).to_list()
+    playlist = songs_of(published).ids.sample(300, seed=1).to_list()
     (found,) = request.answers(published, [request.Request(playlist=playlist)])
-    families = dict(shelf.songs.select("song_id", "family_id").rows())
+    families = dict(map(tuple, published.database.execute("select song_id, family_id from songs")))
     assert not {families[i] for i in playlist} & {families[s.id] for s in found.recommender}
 
 
@@ -294,7 +293,7 @@ def test_requests_are_answered_in_order_and_by_themselves(ask):
 
 
 def test_a_playlist_of_ten_thousand_songs_is_answered(ask, published):
-    ids = published.once(shelf_of).songs["song_id"].to_list()
+    ids = songs_of(published).ids.to_list()
     playlist = (ids * 5)[:10_000]
     (found,) = ask.post("/request", [{"playlist": playlist, "search": "gold"}]).json()
     assert found["recommender"] == []  # every song is in it
@@ -658,7 +657,7 @@ def contents(*folders):
 
 
 def test_visitors_get_their_own_answers_and_nothing_they_send_is_written(demo, tmp_path, published):
-    ids = published.once(shelf_of).songs["song_id"].sample(40, seed=2).to_list()
+    ids = songs_of(published).ids.sample(40, seed=2).to_list()
     marker = "Visitor9Secret"
     asked = [
         *(("GET", f"/search?q={quote(marker)}+{i}&limit=1", None) for i in range(20)),

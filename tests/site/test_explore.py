@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Position
 
-from flows.answers.explore import CHARTS
+from flows.answers.overview import CHARTS
 from tests.site.conftest import page_of
 from warehouse.contracts import FEATURE_YEARS
 from warehouse.site import charts

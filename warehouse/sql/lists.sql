@@ -1,25 +1,12 @@
--- Who stands in which list, in numbers: made once, for the rules that look into lists.
-create temp table codes (
-    song_id text primary key,
-    song integer,
-    family integer,
-    artist integer
-) without rowid;
-insert into codes
-select
-    song_id,
-    row_number() over (order by song_id),
-    dense_rank() over (order by family_id),
-    dense_rank() over (order by artist)
-from songs
-order by song_id;
+-- Who stands in which list, in numbers: made once, for the rules that look into lists. The temporary
+-- table codes holds, for each song_id, the numbers that lists are made by: song, namesake, artist.
 create temp table lists (
     song integer,
     rank integer,
     song_id text,
     recommended_song_id text,
-    own_family integer,
-    family integer,
+    own_namesake integer,
+    namesake integer,
     artist integer,
     primary key (song, rank)
 ) without rowid;
@@ -29,8 +16,8 @@ select
     recommendations.rank,
     recommendations.song_id,
     recommendations.recommended_song_id,
-    song.family,
-    other.family,
+    song.namesake,
+    other.namesake,
     other.artist
 from recommendations
 join codes as song on song.song_id = recommendations.song_id

@@ -1,5 +1,5 @@
--- No song is recommended for another version of itself.
+-- No song is recommended for another version of itself, or one that looks the same.
 select song_id, rank, recommended_song_id
 from lists
-where family = own_family
+where namesake = own_namesake
 order by song_id, rank

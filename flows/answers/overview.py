@@ -1,9 +1,10 @@
-"""The whole catalogue at once: a published build comes in, its charts and its map go out."""
+"""The whole catalogue at a glance: a published build comes in; counts, charts, the map go out."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.answers.songs import Known
 from warehouse.published import Published, Row
 from warehouse.site import charts
 
@@ -79,6 +80,49 @@ CHARTS = {
         "chart_distances",
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """A taste and how many songs are of it."""
+
+    taste_id: str
+    label: str
+    songs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Genre:
+    """A genre and how many songs bear it."""
+
+    genre: str
+    songs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a build holds.
+
+    Args:
+        build_id: hash of sources, code and settings.
+        published_at: UTC, ISO 8601.
+        songs, artists, genres: how many there are.
+        first_year, last_year: of release, where any is known.
+        tastes: those of most songs first.
+        common_genres: the 36 that most songs bear, most first.
+        starts: some of the best known songs.
+    """
+
+    build_id: str
+    published_at: str
+    songs: int
+    artists: int
+    genres: int
+    first_year: int | None
+    last_year: int | None
+    tastes: list[Taste]
+    common_genres: list[Genre]
+    starts: list[Known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +212,11 @@ class Map:
     y: list[float]
 
 
+def overview(build: Published) -> Overview:
+    """Return what the build holds; it is found out once."""
+    return build.once(_overview)
+
+
 def explore(build: Published) -> Explore:
     """Return the charts and what the map holds; they are read once."""
     return build.once(_explore)
@@ -176,6 +225,17 @@ def explore(build: Published) -> Explore:
 def song_map(build: Published) -> Map:
     """Return the best known songs on the map, ``MAPPED`` at most; they are read once."""
     return build.once(_song_map)
+
+
+def _overview(build: Published) -> Overview:
+    return Overview(
+        build.manifest.build_id,
+        build.manifest.published_at,
+        **build.rows("catalogue_counts")[0],
+        tastes=[Taste(**row) for row in build.rows("catalogue_tastes")],
+        common_genres=[Genre(**row) for row in build.rows("catalogue_genres")],
+        starts=[Known(**row) for row in build.rows("starting_points")],
+    )
 
 
 def _explore(build: Published) -> Explore:
