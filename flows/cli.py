@@ -546,7 +546,7 @@ def mix(
         if form == "json":
             text = json.dumps(asdict(made), ensure_ascii=False, indent=1) + "\n"
         else:
-            text = mixes.written(made.songs, form, f"Mix of {name}")
+            text = mixes.written(build, made.songs, form, f"Mix of {name}")
         if to is None:
             print(text, end="")
         else:

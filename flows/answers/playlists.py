@@ -16,7 +16,7 @@ from flows.answers.catalogue import Tastes, keyed_songs, places, songs_of, taste
 from models import mix as model
 from models.arrays import IndexMatrix
 from transforms import matching, signals
-from warehouse import contracts
+from warehouse import contracts, export
 from warehouse.errors import InputError
 from warehouse.files.playlists import WRITERS, entries, listed_entries
 from warehouse.published import Published
@@ -26,6 +26,7 @@ MOST_PLACES = 500
 MOST_SONGS = 10_000
 MOST_BYTES = 1_000_000
 FILED = ("song_id", "title", "artist", "album", "year", "duration_ms")
+LEAST_SURE = 0.5  # of a recording, to name a song by it
 ABSENT = "not in the catalogue"
 
 
@@ -204,10 +205,11 @@ def described(build: Published, song_ids: Sequence[str]) -> list[Song]:
     return [Song(**row) for row in build.rows("songs_of", song_ids=json.dumps([*song_ids]))]
 
 
-def written(songs: Sequence[Song | Played], form: str, title: str) -> str:
+def written(build: Published, songs: Sequence[Song | Played], form: str, title: str) -> str:
     """Return songs as a file.
 
     Args:
+        build: that they are of.
         songs: in order.
         form: one of ``WRITERS``.
         title: of the playlist.
@@ -219,7 +221,21 @@ def written(songs: Sequence[Song | Played], form: str, title: str) -> str:
         raise InputError(f"Expected one of {', '.join(WRITERS)} as format, got {form!r}.")
     columns = {name: [getattr(song, name) for song in songs] for name in FILED}
     schema = {name: contracts.SONGS[name].dtype for name in FILED}
-    return WRITERS[form](pl.DataFrame(columns, schema=schema), title)
+    listed = pl.DataFrame(columns, schema=schema)
+    if form == "jspf":
+        known = recordings(build)
+        mbids = [known.get(song.song_id) for song in songs]
+        listed = listed.with_columns(recording_mbid=pl.Series(mbids, dtype=pl.String))
+    return WRITERS[form](listed, title)
+
+
+def recordings(build: Published) -> dict[str, str]:
+    """Return the recording at MusicBrainz of every song of which it is known and likely."""
+    if contracts.SONG_MBIDS.name not in build.manifest.counts:
+        return {}
+    columns = ("song_id", "recording_mbid", "confidence")
+    rows = export.rows(build.file, contracts.SONG_MBIDS, columns)
+    return {song_id: mbid for song_id, mbid, sure in rows if sure >= LEAST_SURE}
 
 
 def _shelves(build: Published) -> model.Shelves:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import Home, _settings, _told, app, err, out
+from flows.cli import Home, _home, _settings, _text_of, _told, app, err, out
 from warehouse.errors import InputError
+
+UNNAMED_SHOWN = 20
 
 
 @app.command()
@@ -46,3 +48,55 @@ def fetch(
         missing = [name for name in names if name not in chosen.connections]
         if missing:
             err.print(f"Builds read it with SEGUE_CONNECTIONS='{' '.join(names)}'.")
+
+
+@app.command()
+def push(
+    service: Annotated[str, typer.Argument(help="listenbrainz, subsonic or spotify.")],
+    file: Annotated[
+        str | None, typer.Argument(help="What was saved, to push a mix of it; - for stdin.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--for", help="Push what is recommended to this listener.")
+    ] = None,
+    as_it_is: Annotated[
+        bool, typer.Option("--as-is", help="Push the list of FILE itself, not a mix of it.")
+    ] = False,
+    title: Annotated[str | None, typer.Option(help="What the playlist is called.")] = None,
+    export: Annotated[
+        str | None,
+        typer.Option(
+            help="Where ListenBrainz carries it on to by the account that you linked there: "
+            "spotify, apple_music or soundcloud."
+        ),
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Write a list as a private playlist at another service; pushed again, it is the same one."""
+    from flows.connections import push as pushing
+    from warehouse import release
+    from warehouse.published import Published
+
+    with _told():
+        chosen = _settings(home=home)
+        if service not in pushing.PUSHES:
+            raise InputError(f"Expected one of {', '.join(pushing.PUSHES)}, got {service!r}.")
+        if (file is None) == (user is None):
+            raise InputError("Give a FILE or --for NAME, and not both.")
+        if export and (service != "listenbrainz" or export not in pushing.EXPORTS):
+            raise InputError(f"--export is for listenbrainz: {', '.join(pushing.EXPORTS)}.")
+        build = Published(release.published(_home(chosen)))
+        if file is None:
+            listed = pushing.recommended(build, str(user))
+        else:
+            text = _text_of(file, pushing.MOST_BYTES)
+            made = pushing.as_it_is if as_it_is else pushing.mixed
+            listed = made(build, text, "stdin" if file == "-" else Path(file).name)
+        done = pushing.push(chosen, build, service, listed.called(title), export)
+        out.print(f"{done.songs:,} songs: {done.place}")
+        if done.elsewhere:
+            out.print(f"Carried on to {export}: {done.elsewhere}")
+        for song in done.missing[:UNNAMED_SHOWN]:
+            err.print(f"  not there: {song.artist} - {song.title}", markup=False)
+        if len(done.missing) > UNNAMED_SHOWN:
+            err.print(f"  and {len(done.missing) - UNNAMED_SHOWN:,} more")

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.connections.files import Connection, connection, origins
-from flows.connections.services import listenbrainz_client, musicbrainz_client
+from flows.connections.services import listenbrainz_client, musicbrainz_client, subsonic_server
 from flows.settings import Settings
 from warehouse import export
-from warehouse.connectors import listenbrainz, musicbrainz
+from warehouse.connectors import listenbrainz, musicbrainz, subsonic
 from warehouse.connectors.http import Clock
 from warehouse.connectors.musicbrainz import Song
 from warehouse.connectors.snapshots import Fetched, Origin, held
@@ -130,4 +130,14 @@ def catalogue(chosen: Settings) -> list[Song]:
     return [Song(song_id, title, artist) for _, song_id, title, artist in ordered]
 
 
-FETCHES: dict[str, Fetch] = {"listenbrainz": _listenbrainz, "musicbrainz": _musicbrainz}
+def _subsonic(chosen: Settings, _: Connection, clock: Clock | None) -> list[Fetched]:
+    server = subsonic_server(chosen, clock)
+    with server.client:
+        return subsonic.fetch_library(server, chosen.home)
+
+
+FETCHES: dict[str, Fetch] = {
+    "listenbrainz": _listenbrainz,
+    "musicbrainz": _musicbrainz,
+    "subsonic": _subsonic,
+}

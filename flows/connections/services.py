@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from flows.settings import Settings
-from warehouse.connectors import listenbrainz, musicbrainz
+from warehouse.connectors import listenbrainz, musicbrainz, subsonic
 from warehouse.connectors.http import Client, Clock, SystemClock
+from warehouse.errors import InputError
 
 HOSTS = "hosts"  # folder in the home: what processes share of each host
 
@@ -31,3 +32,24 @@ def musicbrainz_client(chosen: Settings, clock: Clock | None = None) -> Client:
     """Return a client of MusicBrainz, which nobody need sign in to."""
     service = musicbrainz.service(chosen.musicbrainz_url)
     return Client(service, hosts(chosen.home), chosen.contact, clock=clock or SystemClock())
+
+
+def subsonic_server(chosen: Settings, clock: Clock | None = None) -> subsonic.Server:
+    """Return one's own server and who asks it.
+
+    Raises:
+        InputError: none is set.
+    """
+    password, key = (
+        secret.get_secret_value() for secret in (chosen.subsonic_password, chosen.subsonic_api_key)
+    )
+    if not chosen.subsonic_url or not (key or (chosen.subsonic_user and password)):
+        raise InputError(
+            "Expected SEGUE_SUBSONIC_URL with SEGUE_SUBSONIC_USER and SEGUE_SUBSONIC_PASSWORD, or "
+            "with SEGUE_SUBSONIC_API_KEY."
+        )
+    service = subsonic.service(chosen.subsonic_url)
+    place = hosts(chosen.home)
+    secrets = (password, key)
+    client = Client(service, place, chosen.contact, dict, secrets, clock or SystemClock())
+    return subsonic.Server(client, subsonic.Login(chosen.subsonic_user, password, key))

@@ -254,13 +254,13 @@ def _about_mixes(build: Published) -> APIRouter:
             return made
         if format == "json":
             return _file(json.dumps(asdict(made), ensure_ascii=False), format)
-        return _file(mix.written(made.songs, format, f"Mix of {saved.name}"), format)
+        return _file(mix.written(build, made.songs, format, f"Mix of {saved.name}"), format)
 
     @router.post("/playlist", response_model=None, responses=FILES)
     def playlist(listed: mix.Listed, format: Form = "m3u8") -> Response:
         """Return a file with these songs, in their order."""
         songs = mix.described(build, listed.songs)
-        return _file(mix.written(songs, format, listed.name), format)
+        return _file(mix.written(build, songs, format, listed.name), format)
 
     return router
 

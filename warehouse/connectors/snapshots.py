@@ -252,3 +252,9 @@ def all_origins(home: Path) -> dict[Path, Origin]:
     files = [place.with_name(place.name.removesuffix(ORIGIN)) for place in places]
     found = {file: origin(file) for file in files if file.exists()}
     return {file: known for file, known in found.items() if known is not None}
+
+
+def read_csv(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a snapshot by the names of its columns, as text."""
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)

@@ -20,6 +20,7 @@ from warehouse.files import spotify
 from warehouse.files.signals import playlist_format
 
 XSPF = "http://xspf.org/ns/0/"
+JSPF = "https://musicbrainz.org/doc/jspf#playlist"  # what ListenBrainz adds to it
 SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
 ADDRESS = re.compile(r"(?:spotify:|https?://)\S+", re.IGNORECASE)
 BETWEEN = re.compile(r"(?<!\s)\s+[-–—]\s+|\t+")  # tried once a run of blanks: linear
@@ -166,12 +167,17 @@ def as_xspf(songs: pl.DataFrame, title: str) -> str:
 
 
 def as_jspf(songs: pl.DataFrame, title: str) -> str:
-    """Return JSPF, which is XSPF as JSON (xspf.org/jspf): places and identifiers are lists."""
+    """Return JSPF, which is XSPF as JSON (xspf.org/jspf): places and identifiers are lists.
+
+    A song whose recording at MusicBrainz is known is named by it, which is how ListenBrainz takes
+    songs; ``recording_mbid`` may be a column of the songs.
+    """
     tracks = [
         {k: [v] if k in {"location", "identifier"} else v for k, v in _track(song).items()}
         for song in songs.iter_rows(named=True)
     ]
-    return _json({"playlist": {"title": title, "track": tracks}})
+    private = {JSPF: {"public": False}}
+    return _json({"playlist": {"title": title, "track": tracks, "extension": private}})
 
 
 def as_uris(songs: pl.DataFrame, title: str) -> str:
@@ -211,13 +217,18 @@ def _track(song: dict[str, Any]) -> dict[str, Any]:
     """Return what XSPF and JSPF say of a song, in the order of their elements."""
     told = {
         "location": _address(song["song_id"]),
-        "identifier": _uri(song["song_id"]),
+        "identifier": _recording(song) or _uri(song["song_id"]),
         "title": song["title"],
         "creator": song["artist"],
         "album": song["album"],
         "duration": song["duration_ms"],
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _recording(song: dict[str, Any]) -> str | None:
+    mbid = song.get("recording_mbid")
+    return f"https://musicbrainz.org/recording/{mbid}" if mbid else None
 
 
 def _uri(song_id: str) -> str | None:

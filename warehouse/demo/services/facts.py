@@ -104,6 +104,7 @@ FACTS = (
     Fact(SUBSONIC, "POST", "/rest/search3", SUBSONIC_DOCS, SUBSONIC_MOST_SONGS, 20),
     Fact(SUBSONIC, "POST", "/rest/getScanStatus", SUBSONIC_DOCS),
     Fact(SUBSONIC, "POST", "/rest/getStarred2", SUBSONIC_DOCS),
+    Fact(SUBSONIC, "POST", "/rest/getAlbumList2", SUBSONIC_DOCS, 500, 10),
     Fact(SUBSONIC, "POST", "/rest/getPlaylists", SUBSONIC_DOCS),
     Fact(SUBSONIC, "POST", "/rest/getPlaylist", SUBSONIC_DOCS),
     Fact(SUBSONIC, "POST", "/rest/createPlaylist", SUBSONIC_DOCS),

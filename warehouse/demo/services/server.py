@@ -84,6 +84,7 @@ class Fake:
         self.journal: list[Request] = []
         self.moments: list[float] = []
         self.faults: list[Fault] = []
+        self.settings: dict[str, str] = {}  # by which a command reaches it
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Reply:
