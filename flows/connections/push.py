@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.answers import playlists as mixes
+from flows.answers.catalogue import keyed_songs
 from flows.connections.services import listenbrainz_client, subsonic_server
 from flows.settings import Settings
 from transforms import matching, signals
@@ -85,7 +86,7 @@ def as_it_is(build: Published, text: str, name: str) -> Playlist:
     """
     rows, _ = entries(text, name)
     readings = signals.cleaned_entries(rows, name, name).readings.sort("line")
-    found = matching.matched_among(readings, build.once(mixes.keyed))
+    found = matching.matched_among(readings, keyed_songs(build))
     ids = found["song_id"].drop_nulls().unique(maintain_order=True).to_list()
     if not ids:
         raise InputError(f"Nothing of {name} is in the catalogue.")
