@@ -8,7 +8,7 @@ import logging
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -131,9 +131,12 @@ def build(
         files = _files(tracks, genres, playlists, ratings)
         chosen = _settings(**files, neighbours=neighbours, home=home)
         run = refresh.directly if direct else refresh.by_prefect
-        published, manifest = run(chosen, force)
-        if published:
+        outcome = run(chosen, force)
+        manifest = outcome.manifest
+        if outcome.published:
             out.print(summary.text(manifest, _home(chosen)))
+        elif outcome.words:
+            out.print(outcome.words)
         else:
             out.print(f"Nothing to do: {manifest.name} was made from the same sources, code and")
             out.print("settings. Use --force to build it again.")
@@ -187,71 +190,141 @@ def serve(
 
 @app.command()
 def schedule(
-    cron: Annotated[
-        str | None, typer.Option(help="When to refresh, in UTC.", show_default="0 3 * * *")
+    cron: Annotated[str | None, typer.Option(help="When.", show_default="0 3 * * *")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Such as Europe/Berlin.", show_default="UTC")
     ] = None,
     tracks: Tracks = None,
     genres: Genres = None,
     playlists: Playlists = None,
     ratings: Ratings = None,
     neighbours: Neighbours = None,
+    pages: Annotated[
+        bool, typer.Option("--ui", help="Serve Prefect's own pages on this machine too.")
+    ] = False,
     home: Home = None,
 ) -> None:
-    """Refresh the build every night until stopped."""
-    from flows.nightly.schedule import serve_nightly
+    """Refresh the build every night, until stopped; a run that was missed is caught up."""
+    from flows.nightly.plan import planned
+    from flows.nightly.schedule import next_run, serve_nightly
     from flows.settings import keep_prefect_private
 
     with _told():
         files = _files(tracks, genres, playlists, ratings)
-        given = {**files, "neighbours": neighbours, "home": home, "cron": cron}
-        chosen = _settings(**given)
+        given = {**files, "neighbours": neighbours, "home": home}
+        chosen = _settings(**given, cron=cron, time_zone=time_zone)
+        next_run(chosen.cron, chosen.time_zone, datetime.now(UTC))
+        planned(chosen)  # so that a wrong file is refused now, not tonight
         keep_prefect_private(chosen.home)
         options = chosen.model_dump(mode="json", include={k for k, v in given.items() if v})
         options["home"] = str(chosen.home.resolve())
         for kind in files:
             options[kind] = [str(path.resolve()) for path in getattr(chosen, kind)]
-        out.print(f"Refreshing {options['home']} at '{chosen.cron}' UTC (Ctrl-C stops it)")
-        serve_nightly(chosen.cron, options)
+        serve_nightly(_home(chosen), chosen.cron, chosen.time_zone, options, pages)
 
 
 @app.command()
-def status(home: Home = None) -> None:
-    """Say which build is served, how old it is and what it holds, and what was fetched when."""
+def status(
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with code 1 where anything is wrong.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Say which build is served, how the last runs went, when the next is, what was fetched."""
     from flows.connections import fetch as fetching
+    from flows.nightly import status as watching
     from flows.nightly import summary
     from warehouse import release
     from warehouse.manifest import read_manifest
 
     with _told():
         chosen = _settings(home=home)
-        manifest = read_manifest(release.published(_home(chosen)))
-        out.print(f"{summary.age(manifest, datetime.now(UTC))}, {manifest.published_at}")
-        out.print(summary.text(manifest, _home(chosen)))
-        snapshots = fetching.ages(chosen, datetime.now(UTC))
-        if snapshots:
-            table = _table("fetched", "rows", "licence", "age")
-            for row in snapshots:
-                table.add_row(*row)
-            out.print(table)
+        place = _home(chosen)
+        found = watching.status(place, chosen.max_age)
+        if as_json:
+            print(json.dumps(asdict(found), indent=2))
+        elif found.build or found.last_run:
+            out.print("\n".join(watching.in_words(found)))
+        manifest = read_manifest(release.published(place))
+        if not as_json:
+            out.print(summary.text(manifest, place))
+            _show_snapshots(fetching.ages(chosen, datetime.now(UTC)))
+        if check and found.problems:
+            raise typer.Exit(1)
+
+
+def _show_snapshots(snapshots: Sequence[tuple[str, ...]]) -> None:
+    table = _table("fetched", "rows", "licence", "age")
+    for row in snapshots:
+        table.add_row(*row)
+    if snapshots:
+        out.print(table)
 
 
 @app.command()
-def builds(home: Home = None) -> None:
-    """List the builds on disk, newest last."""
+def runs(
+    limit: Annotated[int, typer.Option(min=1, help="Runs to show.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """List the runs, failed ones too, newest first."""
+    from flows.nightly.status import first_line
+    from warehouse.runs import runs as noted
+
+    with _told():
+        known = noted(_settings(home=home).home, limit)
+        if as_json:
+            rows = [{**asdict(run), "seconds": run.seconds} for run in known]
+            print(json.dumps(rows, indent=2))
+            return
+        table = _table("started (UTC)", "seconds", "cause", "outcome", "code", "stage", "message")
+        for run in known:
+            took = "" if run.seconds is None else f"{run.seconds:.0f}"
+            code = "" if run.exit_code is None else str(run.exit_code)
+            started = f"{run.started_at[:10]} {run.started_at[11:19]}"
+            words = first_line(run)
+            table.add_row(started, took, run.cause, run.outcome, code, run.stage, words)
+        out.print(table if known else "No run has been noted here yet.")
+
+
+@app.command()
+def builds(
+    keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="Delete all but this many besides what stays anyway."),
+    ] = None,
+    home: Home = None,
+) -> None:
+    """List the builds that are kept, newest last.
+
+    What is served, pinned, waiting to be published or open in a site stays anyway.
+    """
     from warehouse import release
+    from warehouse.choices import read_choices
 
     with _told():
         place = _home(_settings(home=home))
-        table = _table("build", "published (UTC)", "songs", "rejected", "seconds", "served")
-        current = place.current.resolve().name
+        if keep is not None:
+            with release.held(place, "prune"):
+                gone = release.prune(place, keep)
+            out.print(f"Deleted: {', '.join(gone) or 'none'}")
+        table = _table("build", "published (UTC)", "songs", "rejected", "seconds", "is")
+        current, choices = place.current.resolve().name, read_choices(place.root)
         for manifest in release.builds(place):
+            hold = choices.hold_on(manifest.build_id)
+            marks = {
+                "served": manifest.name == current,
+                "pinned": manifest.name in choices.pinned,
+                hold.kind if hold else "": hold is not None and manifest.name == hold.build,
+            }
             table.add_row(
                 manifest.name,
                 f"{manifest.published_at[:10]} {manifest.published_at[11:16]}",
                 f"{manifest.counts['songs']:,}",
                 f"{manifest.counts['rejected']:,}",
                 f"{sum(manifest.seconds.values()):.1f}",
-                "yes" if manifest.name == current else "",
+                ", ".join(mark for mark, holds in marks.items() if holds),
             )
         out.print(table)
 
@@ -261,15 +334,70 @@ def rollback(
     name: Annotated[str | None, typer.Argument(help="A build listed by `segue builds`.")] = None,
     home: Home = None,
 ) -> None:
-    """Go back to an earlier build: the one named, or the one before the current one."""
-    from warehouse import release
+    """Serve an earlier build again: the one named, or the one before.
+
+    What was served is held back: it is not published again by itself, until `segue publish` or
+    until its sources, the code or the settings change.
+    """
+    from warehouse import operate
+
+    with _told():
+        target, before, hold = operate.roll_back(_home(_settings(home=home)), name)
+        out.print(f"Now serving {target} (was {before}).")
+        if hold:
+            out.print(f"Held back from now on: {hold.build}. To serve it again:")
+            out.print(f"segue publish {hold.build}")
+
+
+@app.command()
+def publish(
+    name: Annotated[str | None, typer.Argument(help="A build of `segue builds`.")] = None,
+    home: Home = None,
+) -> None:
+    """Serve a build that waits or is held back: the one named, or the last."""
+    from warehouse import operate
+
+    with _told():
+        out.print(f"Now serving {operate.publish(_home(_settings(home=home)), name).name}.")
+
+
+@app.command()
+def pin(
+    name: Annotated[str, typer.Argument(help="A build of `segue builds`.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Let it be deleted again.")] = False,
+    home: Home = None,
+) -> None:
+    """Keep a build, however many are made after it."""
+    from warehouse import operate
+
+    with _told():
+        operate.pin(_home(_settings(home=home)), name, pinned=not remove)
+        out.print(f"{name} is {'no longer ' if remove else ''}pinned.")
+
+
+@app.command()
+def diff(
+    old: Annotated[str | None, typer.Argument(help="A build.", show_default="before")] = None,
+    new: Annotated[str | None, typer.Argument(help="A build.", show_default="served")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="To show of each kind.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="All changes, in JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Say what changed between two builds: songs, lists, columns, settings, sources, evaluation."""
+    from flows.nightly import changes
+    from warehouse import operate
 
     with _told():
         place = _home(_settings(home=home))
-        with release.held(place, "rollback"):
-            target = name or _one_before(place)
-            before = release.promote(place, target)
-        out.print(f"Now serving {target} (was {before}). Restart `segue serve` to show it.")
+        folders = operate.pair(place, old, new)
+        states = (changes.state_of(folder) for folder in folders)
+        tables = changes.compared(*states)
+        if as_json:
+            rows = {table.name: frame.to_dicts() for table, frame in tables.items()}
+            print(json.dumps(rows, indent=1, ensure_ascii=False))
+            return
+        out.print(f"{folders[0].name} -> {folders[1].name}")
+        out.print("\n".join(changes.in_words(tables, examples)))
 
 
 @app.command()
@@ -639,16 +767,6 @@ def _build(place: Any, name: str | None) -> Path:
         raise InputError(f"There is no build {name} in {place.builds}. There is: {there}.")
     folder: Path = place.builds / name
     return folder
-
-
-def _one_before(place: Any) -> str:
-    from warehouse import release
-
-    current = release.published(place).name
-    earlier = [m.name for m in release.builds(place) if m.name < current]
-    if not earlier:
-        raise InputError(f"There is no build before {current}. To list the builds: segue builds")
-    return earlier[-1]
 
 
 def _features(given: str | None) -> dict[str, Any]:

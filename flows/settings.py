@@ -9,10 +9,11 @@ import logging
 import os
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from flows.connections.files import connection
@@ -22,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "SEGUE_"
 FILES = ("tracks", "genres", "playlists", "ratings")
+SEPARATORS = dict.fromkeys(FILES, os.pathsep)  # other lists are separated by blanks
 CRON_FIELD = re.compile(r"[\w*/,#?-]+")
+SECRETS = ("notify", "heartbeat")
+DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?")
 
 
 class Settings(BaseSettings):
@@ -75,8 +79,33 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Share by which row counts may differ from those of the last build.",
     )
-    keep: int = Field(7, ge=1, description="Builds to keep besides the one that is served.")
-    cron: str = Field("0 3 * * *", description="When to refresh, in UTC: five cron fields.")
+    max_churn: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of lists that may change on the same sources; with more the build waits "
+        "for `segue publish`. 1: any.",
+    )
+    max_age: timedelta = Field(
+        timedelta(hours=26),
+        gt=timedelta(0),
+        description="Time without a run that ended well after which all is said to be stale, "
+        "such as 26h, 90m or 1d12h.",
+    )
+    notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        exclude=True,
+        description="Who is told of failures and of recovery: addresses as Apprise writes them, "
+        "separated by blanks or as a JSON array.",
+    )
+    heartbeat: SecretStr | None = Field(
+        None,
+        exclude=True,
+        description="Address of a check that is told of every run, such as healthchecks.io's.",
+    )
+    keep: int = Field(7, ge=1, description="Builds to keep, besides the one that is served.")
+    cron: str = Field("0 3 * * *", description="When to refresh: five cron fields.")
+    time_zone: str = Field("UTC", description="In which SEGUE_CRON is read: such as Europe/Berlin.")
     host: str = Field("127.0.0.1", min_length=1, description="Address that the site listens on.")
     port: int = Field(8001, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Processes that answer for the site.")
@@ -142,17 +171,35 @@ class Settings(BaseSettings):
     def _home_of_user(cls, home: Path) -> Path:
         return home.expanduser()
 
-    @field_validator(*FILES, mode="before")
+    @field_validator(*FILES, "notify", mode="before")
     @classmethod
-    def _split_paths(cls, value: object) -> object:
+    def _split(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
         if not value.lstrip().startswith("["):
-            return [path for path in value.split(os.pathsep) if path]
+            return [part for part in value.split(SEPARATORS.get(info.field_name or "")) if part]
         try:
             return json.loads(value)
         except ValueError as error:
-            raise ValueError(f"should be a JSON array of paths: {error}") from error
+            raise ValueError(f"should be a JSON array: {error}") from error
+
+    @field_validator("max_age", mode="before")
+    @classmethod
+    def _in_units(cls, value: object) -> object:
+        if not isinstance(value, str) or value.startswith("P"):  # ISO 8601, as JSON has it
+            return value
+        match = DURATION.fullmatch(value.strip())
+        if match is None or not any(match.groups()):
+            raise ValueError("should be a time such as 26h, 90m or 1d12h")
+        days, hours, minutes = (int(count or 0) for count in match.groups())
+        return timedelta(days=days, hours=hours, minutes=minutes)
+
+    @field_validator("heartbeat", mode="after")
+    @classmethod
+    def _web_address(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and not secret.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("should be an address that begins with https:// or http://")
+        return secret
 
     @field_validator(*FILES, mode="after")
     @classmethod
@@ -189,10 +236,11 @@ def settings(**overrides: Any) -> Settings:
 def _breach(location: tuple[int | str, ...], message: str, value: object) -> str:
     """Return one line such as ``SEGUE_KEEP should be ..., got 0 (Builds to keep.)``."""
     name = str(location[0])
+    shown = "what is kept secret" if name in SECRETS else repr(value)
     expected = message.removeprefix("Value error, ").removeprefix("Input ")
     field = Settings.model_fields.get(name)
     about = f" ({field.description})" if field else ""
-    return f"{PREFIX}{name.upper()} {expected}, got {value!r}.{about}"
+    return f"{PREFIX}{name.upper()} {expected}, got {shown}.{about}"
 
 
 def _warn_of_misspelt(names: Iterable[str]) -> None:

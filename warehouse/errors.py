@@ -25,6 +25,12 @@ class BuildRejected(SegueError):
     exit_code = 3
 
 
+class BuildWaits(SegueError):
+    """A finished build is held until somebody publishes it; what is served is untouched."""
+
+    exit_code = 3
+
+
 class Busy(SegueError):
     """Another run holds the lock: wait for it or stop it."""
 

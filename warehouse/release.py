@@ -71,25 +71,36 @@ class Home:
         """The file whose lock the running build holds; the text in it only informs."""
         return self.root / ".lock"
 
+    @property
+    def schedule_lock(self) -> Path:
+        """The file whose lock the schedule of this home holds."""
+        return self.root / ".schedule.lock"
+
 
 @contextmanager
-def held(home: Home, purpose: str = "build") -> Iterator[None]:
+def held(home: Home, purpose: str = "build", file: Path | None = None) -> Iterator[None]:
     """Hold the home's lock while the body runs; create the home if it is not there.
 
     The operating system's lock decides, so it goes with the process however that ends. The text
     in the file says who holds it and is never trusted: a stale one blocks nobody. The file stays,
     because deleting it would let two runs lock two different files of the same name.
 
+    Args:
+        home: created if it is not there.
+        purpose: for whoever finds it locked.
+        file: whose lock is held; the home's own unless given.
+
     Raises:
         Busy: another run holds it; says which, since when and what to do.
         InputError: the home cannot be made or written.
     """
-    handle = _opened_lock(home)
+    lock = file or home.lock
+    handle = _opened_lock(home, lock)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
-            raise Busy(_who_holds(home)) from taken
+            raise Busy(_who_holds(lock)) from taken
         _sign(handle, purpose)
         try:
             yield
@@ -99,10 +110,10 @@ def held(home: Home, purpose: str = "build") -> Iterator[None]:
         os.close(handle)
 
 
-def _opened_lock(home: Home) -> int:
+def _opened_lock(home: Home, lock: Path) -> int:
     try:
         home.builds.mkdir(parents=True, exist_ok=True)
-        return os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        return os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise InputError(
             f"Expected a folder to write in at {home.root}, got: {error.strerror}. "
@@ -121,13 +132,13 @@ def _sign(handle: int, purpose: str) -> None:
     os.pwrite(handle, json.dumps(holder).encode(), 0)
 
 
-def _who_holds(home: Home) -> str:
+def _who_holds(lock: Path) -> str:
     try:
-        holder = json.loads(home.lock.read_text(encoding="utf-8"))
+        holder = json.loads(lock.read_text(encoding="utf-8"))
         who = "{purpose}, process {pid} on {host}, since {since}".format(**holder)
     except (OSError, ValueError, KeyError, TypeError):
         who = "one that has not yet said who it is"
-    return f"Another run holds {home.lock}: {who}. Wait until it ends, or stop that process."
+    return f"Another run holds {lock}: {who}. Wait until it ends, or stop that process."
 
 
 def heal(home: Home) -> list[str]:

@@ -66,7 +66,7 @@ def info(build: Published, switches: Mapping[str, bool]) -> Info:
         build_id=manifest.build_id,
         build=manifest.name,
         published_at=manifest.published_at,
-        age=age(manifest, now),
+        age=age(manifest.published_at, now),
         age_seconds=max(0, int((now - published).total_seconds())),
         version=version("segue"),
         code_version=manifest.code_version,

@@ -5,6 +5,8 @@ import: Prefect reads its own settings from the environment at that moment.
 """
 
 import logging
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow, runtime, task
@@ -18,9 +20,10 @@ from flows.connections.fetch import fetch_all
 from flows.nightly import run, summary
 from flows.nightly.plan import IO_ERRORS, Plan, planned
 from flows.nightly.progress import Progress
+from flows.nightly.watch import CATCH_UP, COMMAND, DUE, SCHEDULE, Outcome, watched
 from flows.settings import Settings, settings
 from warehouse.errors import SegueError
-from warehouse.manifest import Manifest
+from warehouse.release import Home
 
 RETRY_SECONDS = [2.0, 10.0]
 CHATTER = (
@@ -81,30 +84,49 @@ def refresh(
     force: bool = False,
     bars: bool = False,
     plan: Plan | None = None,
-) -> tuple[bool, Manifest]:
-    """Make and publish a build, unless the one that is served is made from the same.
+    night: Any = None,  # a Night, of whose fields Prefect can make no schema
+) -> Outcome:
+    """Make and publish a build, unless there is nothing to do or it is held back.
 
     Args:
         options: settings by name, as JSON; what is absent comes from the environment.
         force: build even if nothing has changed.
         bars: show progress as bars on the terminal, not as lines in the run's log.
         plan: of the build, where it is made already; then options do not count.
+        night: which watches the run, where one does already.
 
     Returns:
-        Whether a build was made, and the manifest of the one that is served.
+        How it ended.
     """
     keep_log_short()
-    chosen: Plan = plan or _planned_by_night(settings(**(options or {})))
-    progress = Progress(bars=bars or None)
-    published, manifest = run.refresh(chosen, force, progress, (_name_after_build, *STAGES))
-    if published:
+    chosen = plan.settings if plan else settings(**(options or {}))
+    with nullcontext(night) if night else watched(chosen, *_cause()) as watching:
+        made: Plan = plan or _planned_by_night(chosen)
+        progress = Progress(bars=bars or None, listener=watching.stage)
+        outcome = run.refresh(made, force, progress, (_name_after_build, *STAGES), watching)
+    _leave_summary(outcome, made.home)
+    return outcome
+
+
+def _leave_summary(outcome: Outcome, home: Home) -> None:
+    manifest = outcome.manifest
+    if outcome.published:
         create_markdown_artifact(
-            summary.markdown(manifest, chosen.home), key="build-summary", description=manifest.name
+            summary.markdown(manifest, home), key="build-summary", description=manifest.name
         )
     else:
-        _name_run(f"refresh {manifest.name} (nothing new)")
-        get_run_logger().info("nothing new: %s is served already", manifest.name)
-    return published, manifest
+        _name_run(f"refresh {manifest.name} ({outcome.kind})")
+        get_run_logger().info("%s", outcome)
+
+
+def _cause() -> tuple[str, str | None]:
+    """Return what wanted this run, and when the schedule wanted it."""
+    if not runtime.deployment.id:
+        return COMMAND, None
+    tags = set(runtime.flow_run.tags)
+    due = next((tag for tag in tags if tag.startswith(DUE)), "").removeprefix(DUE)
+    moment: datetime = runtime.flow_run.scheduled_start_time
+    return (CATCH_UP, due) if due else (SCHEDULE, moment.astimezone(UTC).isoformat())
 
 
 def _planned_by_night(picked: Settings) -> Plan:

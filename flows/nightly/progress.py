@@ -26,10 +26,17 @@ class Progress:
         console: where bars go; standard error unless told.
         bars: bars or log lines; unless told, bars on a terminal outside a Prefect run, whose
             own log would tear them.
+        listener: is given the name of each stage that begins.
     """
 
-    def __init__(self, console: Console | None = None, bars: bool | None = None) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        bars: bool | None = None,
+        listener: Callable[[str], None] | None = None,
+    ) -> None:
         self.console = console or Console(stderr=True)
+        self._listener = listener
         self.seconds: dict[str, float] = {}
         self._bars = bars
         self._lock = threading.Lock()
@@ -46,6 +53,8 @@ class Progress:
             total: how many units there will be, if known.
             unit: what is counted, in the plural.
         """
+        if self._listener:
+            self._listener(name)
         bars = self._shows_bars()
         shown = _bar(self.console, name, total, unit) if bars else _line(name, unit)
         began = time.perf_counter()

@@ -13,7 +13,10 @@ from flows.nightly.plan import Plan, last_build
 from flows.nightly.progress import Progress, peak_memory_mb
 from models.lists import ARTIST_CAP
 from transforms.arrays import sameness
+from transforms.changes import churn
 from warehouse import contracts, export, gates, release, store
+from warehouse.choices import CHURN, read_choices, write_choices
+from warehouse.errors import BuildWaits
 from warehouse.identity import code_version
 from warehouse.manifest import Manifest, file_facts, read_manifest, sha256, write_manifest
 
@@ -135,27 +138,57 @@ def _comparable(plan: Plan) -> Path | None:
 
 
 def publish_build(plan: Plan, progress: Progress) -> Manifest:
-    """Write the manifest, put the warehouse in place and serve the build from now on."""
+    """Write the manifest, put the warehouse in place and serve the build from now on.
+
+    Raises:
+        BuildWaits: more lists changed on the same sources than may; it is held, whole.
+    """
     with progress.stage("published", unit="files") as advance:
         with store.opened(plan.home.pending_warehouse) as warehouse:
+            share = churn(warehouse.frame(contracts.LIST_CHANGES))
             counts = {t.name: warehouse.count(t) for t in contracts.TABLES}
-        counts["rejected"] = counts["rejected_rows"]
-        files = file_facts(plan.build)
-        manifest = Manifest(
-            build_id=plan.build_id,
-            name=plan.build.name,
-            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            code_version=code_version(),
-            parameters=plan.parameters,
-            sources=plan.source_hashes,
-            counts=counts,
-            seconds={stage: round(took, 3) for stage, took in progress.seconds.items()},
-            peak_memory_mb=round(peak_memory_mb(), 1),
-            files=files,
-        )
-        write_manifest(plan.build, manifest)
+        manifest = _finished(plan, progress, counts)
         plan.home.pending_warehouse.replace(plan.home.warehouse)
+        _require_little_churn(plan, share)
         release.promote(plan.home, plan.build.name)
         release.prune(plan.home, plan.settings.keep)
-        advance(len(files) + 1)
+        advance(len(manifest.files) + 1)
     return manifest
+
+
+def _finished(plan: Plan, progress: Progress, counts: dict[str, int]) -> Manifest:
+    """Write the manifest, by which the build is complete, and return it."""
+    manifest = Manifest(
+        build_id=plan.build_id,
+        name=plan.build.name,
+        published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_version=code_version(),
+        parameters=plan.parameters,
+        sources=plan.source_hashes,
+        counts={**counts, "rejected": counts["rejected_rows"]},
+        seconds={stage: round(took, 3) for stage, took in progress.seconds.items()},
+        peak_memory_mb=round(peak_memory_mb(), 1),
+        files=file_facts(plan.build),
+    )
+    write_manifest(plan.build, manifest)
+    return manifest
+
+
+def _require_little_churn(plan: Plan, share: float) -> None:
+    """Hold the build where the same sources lead to too many other lists."""
+    served, bound = last_build(plan.home), plan.settings.max_churn
+    if served is None or share <= bound:
+        return
+    if read_manifest(served).sources != plan.source_hashes:
+        return
+    reason = (
+        f"{share:.1%} of the lists changed on the same sources, more than the {bound:.1%} that "
+        "SEGUE_MAX_CHURN allows"
+    )
+    choices = read_choices(plan.home.root)
+    held = choices.holding(plan.build_id, plan.build.name, CHURN, reason)
+    write_choices(plan.home.root, held)
+    raise BuildWaits(
+        f"{plan.build.name} is whole and waits: {reason}. See: segue diff {served.name} "
+        f"{plan.build.name}\nTo serve it: segue publish {plan.build.name}"
+    )

@@ -5,8 +5,11 @@ started on this machine. Server, runner and runs live in one process group below
 end with it, however it ends.
 """
 
+import asyncio
 import json
+import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,34 +20,137 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from warehouse.errors import SegueError
+from cronsim import CronSim, CronSimError
+from rich.console import Console
+
+from flows.nightly.watch import CATCH_UP, DUE
+from warehouse import runs
+from warehouse.errors import InputError, SegueError
+from warehouse.release import Home, held
+
+logger = logging.getLogger(__name__)
 
 START_SECONDS = 90
 STOP_SECONDS = 10
+ROOM = 20_000_000  # bytes that Prefect's server wants at least
+BROKEN_OFF = (runs.KILLED, runs.STOPPED)
 
 
-def serve_nightly(cron: str, options: dict[str, Any]) -> None:
+def times(
+    cron: str, time_zone: str, after: datetime, backwards: bool = False
+) -> Iterator[datetime]:
+    """Yield when a schedule is due, from a moment on, or from there back.
+
+    Args:
+        cron: five fields.
+        time_zone: its name, such as ``Europe/Berlin``.
+        after: with a time zone; never yielded itself.
+        backwards: yield the times before it, newest first.
+
+    Raises:
+        InputError: the line is none of cron's, names no time zone, or is never due.
+    """
+    try:
+        start = after.astimezone(ZoneInfo(time_zone))
+        due = CronSim(cron, start, reverse=backwards)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InputError(
+            f"Expected a time zone such as Europe/Berlin, got {time_zone!r}."
+        ) from error
+    except CronSimError as error:
+        raise InputError(
+            f"Expected five cron fields such as '0 3 * * *', got {cron!r}: {error}."
+        ) from error
+    first = next(due, None)
+    if first is None:
+        raise InputError(f"{cron!r} is never due: no such day comes in the next fifty years.")
+    yield from (moment.astimezone(UTC) for moment in chain([first], due))
+
+
+def next_run(cron: str, time_zone: str, now: datetime) -> datetime:
+    """Return when a schedule is due next, in UTC."""
+    return next(times(cron, time_zone, now))
+
+
+def missed(root: Path, plan: runs.Schedule, now: datetime) -> datetime | None:
+    """Return when the last run was due, if it never came to its end.
+
+    So it is where nothing watched at that time, or where the run was killed or stopped with its
+    machine. A run that was caught up is not caught up again, whatever became of it, as it may be
+    what stops the machine.
+    """
+    due = next(times(plan.cron, plan.time_zone, now + timedelta(seconds=1), backwards=True), None)
+    if due is None or due < datetime.fromisoformat(plan.since):
+        return None
+    for run in runs.runs(root):
+        if datetime.fromisoformat(run.started_at) >= due and run.outcome in runs.GOOD:
+            return None
+        of_that_time = bool(run.due_at) and datetime.fromisoformat(run.due_at or "") == due
+        if of_that_time and (run.cause == CATCH_UP or run.outcome not in BROKEN_OFF):
+            return None
+    return due
+
+
+def serve_nightly(
+    home: Home, cron: str, time_zone: str, options: dict[str, Any], pages: bool = False
+) -> None:
     """Serve the deployment ``refresh/nightly`` until told to stop by SIGINT or SIGTERM.
 
     A run that is due while another is going on waits for it; a build of ``segue build`` is kept
     apart by the home's lock. A run that is going on when the schedule is stopped is ended with
-    it: what was published stays, and the next run clears up.
+    it: what was published stays, and the next schedule catches the run up, as it does with one
+    that was due while nothing watched.
 
     Args:
-        cron: five fields, in UTC.
+        home: that is refreshed.
+        cron: five fields.
+        time_zone: in which they are read.
         options: settings by name, as JSON, that every run is given.
+        pages: serve Prefect's own pages too.
+
+    Raises:
+        Busy: another schedule runs for this home.
+        InputError: the line is none of cron's, or is never due.
     """
-    signal.signal(signal.SIGTERM, _end_well)
-    command = [sys.executable, "-P", "-m", "flows.nightly.schedule", cron, json.dumps(options)]
-    process = subprocess.Popen(command, start_new_session=True)  # noqa: S603
-    try:
-        raise SystemExit(process.wait())
-    finally:
-        _end(process)
+    now = datetime.now(UTC)
+    due = next_run(cron, time_zone, now)
+    with held(home, "schedule", home.schedule_lock):
+        late = missed(home.root, runs.keep_schedule(home.root, cron, time_zone), now)
+        say = Console(highlight=False, soft_wrap=True).print
+        say(f"Refreshing {home.root.resolve()} at '{cron}' {time_zone} (Ctrl-C stops it)")
+        if late:
+            say(f"The run of {late:%Y-%m-%d %H:%M} UTC was missed: it is caught up at once.")
+        say(f"Next run: {due:%Y-%m-%d %H:%M} UTC. Prefect starts, which takes some seconds ...")
+        signal.signal(signal.SIGTERM, _end_well)
+        order = Order(cron, time_zone, options, pages)
+        command = [sys.executable, "-P", "-m", "flows.nightly.schedule", json.dumps(asdict(order))]
+        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+        try:
+            raise SystemExit(process.wait())
+        finally:
+            _end(process)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the process that serves is given.
+
+    Args:
+        pages: whether Prefect's own pages are served.
+    """
+
+    cron: str
+    time_zone: str
+    options: dict[str, Any]
+    pages: bool
 
 
 def _end_well(_: int, __: FrameType | None) -> None:
@@ -61,21 +167,42 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _serve(cron: str, options: dict[str, Any]) -> None:
-    with _server():
-        from prefect.types.entrypoint import EntrypointType  # noqa: PLC0415 - after the address is set
+def _serve(order: Order) -> None:
+    with _server(order.pages):
+        from prefect.client.orchestration import get_client  # noqa: PLC0415 - after the address is set
+        from prefect.runner import Runner  # noqa: PLC0415
+        from prefect.schedules import Cron  # noqa: PLC0415
+        from prefect.types.entrypoint import EntrypointType  # noqa: PLC0415
 
         from flows.nightly.prefect_flows import refresh  # noqa: PLC0415
 
-        refresh.serve(
+        # Paused on shutdown, a deployment would drop the run that is due when it is served again.
+        runner = Runner(name="nightly", pause_on_shutdown=False, limit=1)
+        deployment: Any = runner.add_flow(
+            refresh,
             name="nightly",
-            cron=cron,
-            parameters={"options": options},
+            schedule=Cron(order.cron, timezone=order.time_zone),
+            parameters={"options": order.options},
             entrypoint_type=EntrypointType.MODULE_PATH,
-            limit=1,
             enforce_parameter_schema=False,
-            print_starting_message=False,
         )
+        late = _late(order)  # what came due while Prefect started is lost to it, too
+        if late:
+            logger.info("catching up the run that was due at %s", late)
+            with get_client(sync_client=True) as client:
+                client.create_flow_run_from_deployment(
+                    deployment, name=f"catch-up of {late}", tags=[f"{DUE}{late}"]
+                )
+        logger.info("the schedule is ready")
+        asyncio.run(runner.start())
+
+
+def _late(order: Order) -> str:
+    """Return when a run was due that was missed, ISO 8601; empty where none was."""
+    root = Path(order.options["home"])
+    plan = runs.keep_schedule(root, order.cron, order.time_zone)
+    late = missed(root, plan, datetime.now(UTC))
+    return late.isoformat() if late else ""
 
 
 def _end_with(parent: int) -> None:
@@ -90,19 +217,23 @@ def _end_with(parent: int) -> None:
 
 
 @contextmanager
-def _server() -> Iterator[None]:
+def _server(pages: bool) -> Iterator[None]:
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    port = free_port()
-    command = [sys.executable, "-m", "prefect", "server", "start"]
-    where = ["--host", "127.0.0.1", "--port", str(port), "--no-ui"]
-    log = Path(os.environ["PREFECT_HOME"]) / "server.log"
-    with log.open("wb") as said:
-        process = subprocess.Popen([*command, *where], stdout=said, stderr=said)  # noqa: S603
+    folder, port = Path(os.environ["PREFECT_HOME"]), free_port()
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    where = ["--port", str(port), "--ui" if pages else "--no-ui"]
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    os.environ["PREFECT_UI_URL"] = f"http://127.0.0.1:{port}"
+    os.environ["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(folder / "pages")  # to be written in
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, *where], stdout=output, stderr=output)  # noqa: S603
     try:
         _wait_until_up(process, port, log)
+        if pages:
+            logger.info("Prefect's own pages: http://127.0.0.1:%d/", port)
         yield
     finally:
         process.terminate()
@@ -124,16 +255,31 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> No
             return
         time.sleep(0.5)
     last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-    raise SegueError(f"Prefect's server did not start. {log} ends with:\n{last}")
+    free = shutil.disk_usage(log.parent).free
+    full = f"The disk of {log.parent} is full: {free:,} bytes are free. " if free < ROOM else ""
+    raise SegueError(f"{full}Prefect's server did not start. {log} ends with:\n{last}")
+
+
+def _main(order: Order) -> int:
+    _end_with(os.getppid())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    form = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
+    for noisy in ("httpx", "httpcore", "alembic", "prefect"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    os.environ.setdefault("PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT", "%Y-%m-%d %H:%M:%S")
+    try:
+        _serve(order)
+    except SegueError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"Error: Could not read or write: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
 
 
 if __name__ == "__main__":
-    _end_with(os.getppid())
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-    os.environ.setdefault("PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT", "%Y-%m-%d %H:%M:%S")
-    try:
-        _serve(sys.argv[1], json.loads(sys.argv[2]))
-    except SegueError as error:
-        sys.exit(f"Error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(0)
+    sys.exit(_main(Order(**json.loads(sys.argv[1]))))

@@ -64,9 +64,9 @@ def markdown(manifest: Manifest, home: Home) -> str:
     )
 
 
-def age(manifest: Manifest, now: datetime) -> str:
+def age(published_at: str, now: datetime) -> str:
     """Return how long ago a build was published, in the largest fitting unit."""
-    seconds = (now - datetime.fromisoformat(manifest.published_at).astimezone(UTC)).total_seconds()
+    seconds = (now - datetime.fromisoformat(published_at).astimezone(UTC)).total_seconds()
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= length:
             count = int(seconds // length)

@@ -546,11 +546,13 @@ def test_neither_the_order_of_rows_nor_of_columns_nor_the_files_matter(build, de
 
 def test_nothing_new_is_recognised_and_nothing_is_done(build, golden, snapshot, tmp_path):
     chosen = settings(home=tmp_path, tracks=[golden / "tracks.csv"], neighbours=3)
-    assert directly(chosen, False)[0]
+    assert directly(chosen, False).published
+    (tmp_path / "runs.db").unlink()
     before = snapshot(tmp_path)
-    published_again, manifest = directly(chosen, False)
-    assert not published_again
-    assert manifest == read_manifest(published(Home(tmp_path)))
+    again = directly(chosen, False)
+    assert again.kind == "nothing new"
+    assert again.manifest == read_manifest(published(Home(tmp_path)))
+    (tmp_path / "runs.db").unlink()
     assert snapshot(tmp_path) == before
 
 

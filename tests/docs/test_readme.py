@@ -247,7 +247,7 @@ def test_catalogue_of_the_readme_can_be_built(tmp_path):
     file = tmp_path / "tracks.csv"
     file.write_text(text, encoding="utf-8")
     chosen = Settings(home=tmp_path / "var", tracks=(file,), neighbours=1)
-    _, manifest = refresh.directly(chosen, force=False)
+    manifest = refresh.directly(chosen, force=False).manifest
     assert manifest.counts["songs"] == 2
     assert manifest.counts["rejected"] == 0
 

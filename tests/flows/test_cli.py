@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,9 @@ COMMANDS = (
     "status",
     "builds",
     "rollback",
+    "publish",
+    "pin",
+    "runs",
     "evaluate",
     "tune",
     "similar",
@@ -214,16 +219,18 @@ def test_status_says_how_old_the_build_is_and_what_it_holds(home):
 
 def test_status_of_a_damaged_build_is_one_message(own_home):
     (own_home / "current" / "manifest.json").write_text("{")
-    told = refused(segue("status", "--home", own_home), code=1)
-    assert "is not a manifest" in told
-    assert "segue rollback" in told
+    shown = segue("status", "--home", own_home)
+    assert shown.exit_code == 1
+    assert shown.stderr.count("is not a manifest") == 1
+    assert "segue publish" in shown.stderr
+    assert shown.stdout.startswith("Last run: ")
 
 
 def test_builds_are_listed_whole_and_the_served_one_is_marked(home):
     lines = segue("builds", "--home", home).output.splitlines()
     names = sorted(path.name for path in (home / "builds").iterdir())
     assert [line.split()[0] for line in lines[1:]] == names
-    assert [line.split()[-1] == "yes" for line in lines[1:]] == [False, True]
+    assert [line.split()[-1] == "served" for line in lines[1:]] == [False, True]
 
 
 def test_builds_of_an_empty_home_are_none(tmp_path):
@@ -247,10 +254,78 @@ def test_rollback_to_what_is_no_build_names_those_there(own_home, name):
     assert first in refused(segue("rollback", name, "--home", own_home))
 
 
-def test_after_a_rollback_the_same_sources_are_built_again(own_home):
-    segue("rollback", "--home", own_home)
+def test_a_rollback_holds_until_the_build_is_published_by_hand(own_home):
+    first, second = sorted(path.name for path in (own_home / "builds").iterdir())
+    assert f"segue publish {second}" in segue("rollback", "--home", own_home).output
     words = ("build", "--direct", "--tracks", TRACKS, "--neighbours", 3, "--home", own_home)
+    for more in ((), ("--force",)):
+        held = segue(*words, *more)
+        assert held.exit_code == 0
+        assert f"Held back: {second}, as it was rolled back to {first} by hand on " in held.output
+        assert f"{first} is served." in held.output
+        assert (own_home / "current").resolve().name == first
+    assert f"Held back: {second}" in segue("status", "--home", own_home).output
+    assert "rolled back" in segue("builds", "--home", own_home).output
+    assert f"Now serving {second}." in segue("publish", "--home", own_home).output
+    assert "Nothing to do: " in segue(*words).output
+    assert "Held" not in segue("status", "--home", own_home).output
+    assert "No build is held back" in refused(segue("publish", "--home", own_home))
+
+
+def test_after_a_rollback_other_settings_build_and_publish(own_home):
+    segue("rollback", "--home", own_home)
+    words = ("build", "--direct", "--tracks", TRACKS, "--neighbours", 4, "--home", own_home)
     assert "Published " in segue(*words).output
+
+
+def test_a_rollback_works_where_the_manifest_of_what_is_served_is_lost(own_home):
+    first, second = sorted(path.name for path in (own_home / "builds").iterdir())
+    (own_home / "current" / "manifest.json").write_text("{")
+    assert f"Held back from now on: {second}" in segue("rollback", "--home", own_home).output
+    assert (own_home / "current").resolve().name == first
+
+
+def test_builds_are_deleted_but_for_those_that_are_pinned(own_home):
+    first = min(path.name for path in (own_home / "builds").iterdir())
+    assert f"{first} is pinned" in segue("pin", first, "--home", own_home).output
+    assert segue("builds", "--keep", 1, "--home", own_home).output.startswith("Deleted: none")
+    assert "pinned" in segue("builds", "--home", own_home).output
+    assert "no longer" in segue("pin", first, "--remove", "--home", own_home).output
+    assert f"There is no build {first}x" in refused(segue("pin", f"{first}x", "--home", own_home))
+    assert "Expected" not in segue("builds", "--keep", 1, "--home", own_home).output
+    assert refused(segue("builds", "--keep", 0, "--home", own_home))
+
+
+def test_runs_are_listed_failed_ones_too_and_the_status_says_since_when(own_home):
+    assert segue("status", "--check", "--home", own_home).exit_code == 0
+    wrong = ("build", "--direct", "--tracks", "nowhere.csv", "--home", own_home)
+    for _ in range(2):
+        assert segue(*wrong).exit_code == 2
+    shown = json.loads(segue("runs", "--json", "--home", own_home).stdout)
+    assert [run["outcome"] for run in shown[:2]] == ["failed", "failed"]
+    assert shown[-1]["outcome"] == "published"
+    assert shown[0]["exit_code"] == 2
+    assert "nowhere.csv" in shown[0]["message"]
+    assert "nowhere.csv" in segue("runs", "--home", own_home).output
+    checked = segue("status", "--check", "--home", own_home)
+    assert checked.exit_code == 1
+    assert f"Failing since {shown[1]['started_at']}, 2 times: nowhere.csv" in checked.output
+    found = json.loads(segue("status", "--json", "--home", own_home).stdout)
+    assert found["failing_since"] == shown[1]["started_at"]
+    assert not found["stale"]
+
+
+def test_a_build_that_nobody_looked_after_for_long_is_stale(own_home, monkeypatch):
+    monkeypatch.setenv("SEGUE_MAX_AGE", "1m")
+    with closing(sqlite3.connect(own_home / "runs.db")) as database, database:
+        database.execute("update runs set ended_at = '2026-01-02T03:04:05+00:00'")
+    manifest = own_home / "current" / "manifest.json"
+    text = json.loads(manifest.read_text())
+    del text["seal"]
+    manifest.write_text(json.dumps({**text, "published_at": "2026-01-02T03:04:05+00:00"}))
+    checked = segue("status", "--check", "--home", own_home)
+    assert checked.exit_code == 1
+    assert "Stale: no run has ended well since 2026-01-02T03:04:05+00:00" in checked.output
 
 
 def similar(home, *words, stdin=None):
@@ -404,7 +479,7 @@ def test_the_installed_command_says_one_line_a_stage_and_no_colours_in_a_log(tmp
     stages = [line.split(" INFO ")[1].split()[0] for line in run.stderr.splitlines()]
     assert stages == [
         *("read", "merged", "encoded", "grouped", "searched", "evaluated"),
-        *("explained", "mapped", "summed", "drawn"),
+        *("explained", "mapped", "summed", "drawn", "compared"),
         *("written", "checked", "twinned", "published"),
     ]
     assert "\x1b" not in run.stdout + run.stderr

@@ -34,8 +34,8 @@ from flows.nightly import prefect_flows
 from warehouse.errors import BuildRejected, InputError
 
 def refresh(options):
-    published, manifest = prefect_flows.refresh(options)
-    return {"published": published, "manifest": manifest.to_json()}
+    outcome = prefect_flows.refresh(options)
+    return {"published": outcome.published, "manifest": outcome.manifest.to_json()}
 
 def step(function):
     return prefect_flows._step(function).with_options(retry_delay_seconds=0)
@@ -139,7 +139,7 @@ def run(scheduled, tmp_path_factory):
 
 
 def test_the_flows_publish_the_same_bytes_as_the_direct_run(run, tmp_path):
-    _, manifest = directly(settings(home=tmp_path, tracks=[TRACKS], neighbours=3), False)
+    manifest = directly(settings(home=tmp_path, tracks=[TRACKS], neighbours=3), False).manifest
     assert run["first"]["published"]
     by_flows = json.loads(run["first"]["manifest"])
     assert by_flows["files"] == manifest.files

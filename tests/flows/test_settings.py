@@ -73,7 +73,7 @@ def test_tracks_may_be_overridden_by_a_list():
         ("CRON", "0 3 * * !", "five cron fields"),
         ("PORT", "70000", "less than or equal to 65535"),
         ("ALLOW_SQL", "maybe", "valid boolean.*got 'maybe'"),
-        ("TRACKS", '["a.csv"', "JSON array of paths"),
+        ("TRACKS", '["a.csv"', "JSON array"),
         ("TRACKS", "[1]", "path"),
     ],
 )

@@ -256,6 +256,24 @@ class _Tries:
         self.failed += 1
 
 
+def tell(address: str, body: str, seconds: float) -> str:
+    """Send a few words to an address, once, and look at nothing but whether they were taken.
+
+    Args:
+        address: with whatever it holds that is secret, which no message names.
+        body: the words.
+        seconds: how long it may take.
+
+    Returns:
+        Why they were not taken; empty where they were.
+    """
+    try:
+        answer = httpx.post(address, content=body.encode(), timeout=seconds)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return type(error).__name__
+    return "" if answer.is_success else f"it answered {answer.status_code}"
+
+
 class Unanswered(ServiceError):
     """Something was sent, and nobody knows whether it was done: look there before sending more."""
 

@@ -4,6 +4,7 @@ Pure data. Importing this package opens no file and no connection.
 """
 
 from warehouse.contracts.builds import BUILDS, CHECKS, ODDITIES, REJECTED_ROWS, SOURCES
+from warehouse.contracts.changes import CHANGES, LIST_CHANGES
 from warehouse.contracts.columns import SONG_ID, Column, DType, Table, View
 from warehouse.contracts.groups import (
     ARTISTS,
@@ -67,6 +68,7 @@ __all__ = [
     "AVERAGED",
     "BECAUSE",
     "BUILDS",
+    "CHANGES",
     "CHECKS",
     "COMPARED",
     "DISTANCE",
@@ -83,6 +85,7 @@ __all__ = [
     "GENRE_SONGS",
     "HUB_COUNTS",
     "INTERNAL",
+    "LIST_CHANGES",
     "MADE_BY_SEGUE",
     "MEASUREMENTS",
     "MERGED_SONGS",
@@ -152,6 +155,8 @@ TABLES = (
     REJECTED_ROWS,
     UNMATCHED_TRACKS,
     ODDITIES,
+    CHANGES,
+    LIST_CHANGES,
     BUILDS,
     CHECKS,
 )
