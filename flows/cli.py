@@ -158,6 +158,9 @@ def serve(
     allow_download: Annotated[
         bool | None, typer.Option(help="Let visitors download the database.")
     ] = None,
+    exports: Annotated[
+        bool | None, typer.Option(help="Let visitors fetch whole tables.", show_default="on")
+    ] = None,
     suggest_facets: Annotated[bool | None, typer.Option(help="Suggest facets (slow).")] = None,
 ) -> None:
     """Serve the published build as a web site."""
@@ -173,6 +176,7 @@ def serve(
             allow_sql=allow_sql,
             allow_download=allow_download,
             suggest_facets=suggest_facets,
+            exports=exports,
         )
         folder = release.published(_home(chosen))
         listener = site.bound(chosen.host, chosen.port)
@@ -185,6 +189,7 @@ def serve(
             allow_sql=chosen.allow_sql,
             allow_download=chosen.allow_download,
             suggest_facets=chosen.suggest_facets,
+            exports=chosen.exports,
         )
 
 

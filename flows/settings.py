@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="Processes that answer for the site.")
     allow_sql: bool = Field(False, description="Let visitors of the site run their own SQL.")
     allow_download: bool = Field(False, description="Let visitors download the database file.")
+    exports: bool = Field(
+        True, description="Let visitors fetch whole tables, but for those that hold private things."
+    )
     suggest_facets: bool = Field(
         False, description="Let the site suggest facets on table pages, which is slow."
     )

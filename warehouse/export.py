@@ -5,10 +5,10 @@ Equal rows give equal files, byte for byte: rows go in by key, and nothing of th
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -23,6 +23,9 @@ from warehouse.store import SQL, Warehouse
 Advance = Callable[[int], None]
 
 FILE = f"{DATABASE}.db"  # in the folder of a build
+
+CSV_ROWS = 20_000  # at a time
+FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet takes a cell for that begins so
 
 # The file is made in one go and flushed to disk by the manifest's writer; a run that is
 # interrupted leaves nothing to recover, so SQLite need not keep a journal.
@@ -82,6 +85,30 @@ def describe_twins(folder: Path) -> None:
     twins = [_twin(folder, table) for table in TABLES]
     text = json.dumps(datapackage(twins), indent=2, ensure_ascii=False)
     (folder / "datapackage.json").write_text(text + "\n", encoding="utf-8")
+
+
+def csv_of(twin: Path) -> Iterator[bytes]:
+    """Yield a Parquet twin as CSV in UTF-8, a bounded number of rows at a time, header first.
+
+    Text that a spreadsheet would take for a formula begins with an apostrophe (OWASP, "CSV
+    Injection"); Parquet and SQLite hold it as it is.
+    """
+    with pq.ParquetFile(twin) as file:
+        schema = pl.DataFrame(file.schema_arrow.empty_table())
+        yield schema.write_csv().encode()
+        for batch in file.iter_batches(CSV_ROWS):
+            rows = cast(pl.DataFrame, pl.from_arrow(batch))
+            safe = rows.with_columns(_no_formula(name) for name in _texts(rows))
+            yield safe.write_csv(include_header=False).encode()
+
+
+def _texts(rows: pl.DataFrame) -> list[str]:
+    return [name for name, dtype in rows.schema.items() if dtype == pl.String]
+
+
+def _no_formula(name: str) -> pl.Expr:
+    text = pl.col(name)
+    return pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).alias(name)
 
 
 def opened(database: Path) -> sqlite3.Connection:

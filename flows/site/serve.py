@@ -40,14 +40,16 @@ def site(
     allow_sql: bool = False,
     allow_download: bool = False,
     suggest_facets: bool = False,
+    exports: bool = True,
 ) -> Datasette:
     """Return the site of one build, opened by its resolved path and never to be written.
 
     Args:
         build: the build's folder, or a link to it; a link that moves later changes nothing here.
         allow_sql: let anyone ask in SQL; a query is stopped after ``sql_time_limit_ms``.
-        allow_download: let anyone fetch the whole file.
+        allow_download: let anyone fetch the whole file, and tables that hold private things.
         suggest_facets: let Datasette look for columns worth counting, which makes pages slow.
+        exports: let anyone fetch the other tables whole.
 
     Raises:
         NothingPublished: the folder holds no ``segue.db``.
@@ -71,6 +73,7 @@ def site(
     opened._table_permission_allows = cache(opened._table_permission_allows)
     opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
     opened.published = published
+    opened.exports = exports
     return opened
 
 

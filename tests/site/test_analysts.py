@@ -1,4 +1,6 @@
+import asyncio
 import hashlib
+import io
 import json
 import re
 import runpy
@@ -14,7 +16,8 @@ import pytest
 
 from flows.answers.tables import EXAMPLES, QUESTIONS, TOOLS, examples
 from tests.site.conftest import Reader
-from warehouse.contracts import TABLES, VIEWS
+from warehouse.contracts import PRIVATE, TABLES, VIEWS
+from warehouse.export import csv_of
 
 
 @pytest.fixture(scope="session")
@@ -127,19 +130,66 @@ def test_rows_are_counted_as_they_are(demo_reader, demo):
             assert item["rows"] == counted, item["name"]
 
 
-FILES = [f"/parquet/{table.name}.parquet" for table in TABLES] + ["/datapackage.json"]
+OPEN = [table.name for table in TABLES if table not in PRIVATE]
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_files_are_closed_by_default(demo_reader, path):
-    assert demo_reader.get(path).status_code == 403
+@pytest.mark.parametrize("table", [table.name for table in PRIVATE])
+def test_tables_that_hold_private_things_are_closed_by_default(demo_reader, table):
+    assert demo_reader.get(f"/parquet/{table}.parquet").status_code == 403
+    assert demo_reader.get(f"/csv/{table}.csv").status_code == 403
 
 
-def test_page_offers_downloads_only_where_they_are_on(demo, page):
-    assert '.parquet"' not in page
+@pytest.mark.parametrize("path", ["/parquet/songs.parquet", "/csv/songs.csv", "/datapackage.json"])
+def test_exports_can_be_switched_off(demo, path):
+    assert Reader(demo, exports=False).get(path).status_code == 403
+
+
+def test_page_offers_what_can_be_fetched(demo, page):
+    assert 'href="/parquet/songs.parquet"' in page
+    assert 'href="/csv/songs.csv"' in page
+    assert 'href="/segue.db"' not in page
+    assert f"/parquet/{PRIVATE[0].name}.parquet" not in page
+    assert '.parquet"' not in Reader(demo, exports=False).get("/analysts").text
     opened = Reader(demo, allow_download=True).get("/analysts").text
     assert 'href="/segue.db"' in opened
-    assert 'href="/parquet/songs.parquet"' in opened
+    assert f"/parquet/{PRIVATE[0].name}.parquet" in opened
+
+
+@pytest.mark.parametrize("table", ["songs", "recommendations", "tastes", "checks"])
+def test_csv_holds_every_row_of_a_table(demo, demo_reader, table):
+    got = demo_reader.get(f"/csv/{table}.csv")
+    assert got.headers["content-type"].startswith("text/csv")
+    expected = pl.read_parquet(demo / "parquet" / f"{table}.parquet")
+    read = pl.read_csv(io.BytesIO(got.content), schema=expected.schema)
+    texts = [name for name, dtype in expected.schema.items() if dtype == pl.String]
+    guarded = pl.col(texts).str.replace(r"^'([=+\-@])", "$1").fill_null("")
+    assert read.with_columns(guarded).equals(expected.with_columns(pl.col(texts).fill_null("")))
+
+
+def test_a_part_of_a_parquet_file_can_be_asked_for(demo, demo_reader):
+    whole = (demo / "parquet" / "songs.parquet").read_bytes()
+    ask = {"headers": {"range": "bytes=-8"}}
+    part = asyncio.run(demo_reader.asked("GET", "/parquet/songs.parquet", **ask))
+    assert part.status_code == 206
+    assert part.content == whole[-8:]
+
+
+def test_a_csv_of_a_page_says_where_it_is_cut(demo_reader):
+    cut = demo_reader.get("/segue/songs.csv?_size=10")
+    assert cut.headers["segue-rows"] == "10 of 2400"
+    assert cut.text.splitlines()[-1].startswith('"# cut: 10 of 2400 rows;')
+    assert len(cut.text.splitlines()) == 12
+    whole = demo_reader.get("/segue/tastes.csv?_size=100")
+    assert "segue-rows" not in whole.headers
+    assert "# cut" not in whole.text
+
+
+def test_a_title_that_looks_like_a_formula_is_text_in_csv(tmp_path):
+    twin = tmp_path / "songs.parquet"
+    titles = ["=1+1", "+1", "@home", "-", "\tx", "plain", None]
+    pl.DataFrame({"title": titles}).write_parquet(twin)
+    read = pl.read_csv(io.BytesIO(b"".join(csv_of(twin))))["title"].to_list()
+    assert read == ["'=1+1", "'+1", "'@home", "'-", "'\tx", "plain", None]
 
 
 def test_files_that_are_offered_are_those_of_the_build(demo):

@@ -21,7 +21,7 @@ from warehouse.errors import NothingPublished
 from warehouse.manifest import read_manifest, write_manifest
 from warehouse.release import Home
 
-SWITCHES = {"allow_sql": False, "allow_download": False, "suggest_facets": False}
+SWITCHES = {"allow_sql": False, "allow_download": False, "suggest_facets": False, "exports": True}
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ __all__ = [
     "ODDITIES",
     "PLAYLIST_ENTRIES",
     "PLAYLIST_READINGS",
+    "PRIVATE",
     "RANK",
     "RATINGS",
     "RATING_FACTORS",
@@ -179,3 +180,6 @@ INTERNAL = (
 
 
 VIEWS = (RECOMMENDED_SONGS,)
+
+# What people sent or hold in their files: shown with care, and not offered as a whole.
+PRIVATE = (USER_RECOMMENDATIONS, REJECTED_ROWS, UNMATCHED_TRACKS)
