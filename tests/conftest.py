@@ -17,6 +17,7 @@ from hypothesis import settings as examples
 
 from flows.nightly.run import directly
 from flows.settings import FILES, Settings, settings
+from warehouse.connectors.snapshots import origin_path
 from warehouse.demo.files import demo_listening, write_demo
 from warehouse.errors import SegueError
 from warehouse.manifest import sha256
@@ -108,7 +109,9 @@ def home_of(once: Once, chosen: Settings) -> Path:
     """Return a home in which a build was made, once a run, by settings; where it lies is open."""
     facts: dict[str, Any] = chosen.model_dump(mode="json", exclude={"home", *FILES})
     for kind in FILES:
-        facts[kind] = [(file.name, sha256(file)) for file in getattr(chosen, kind)]
+        given = getattr(chosen, kind)
+        origins = [path for path in map(origin_path, given) if path.exists()]
+        facts[kind] = [(file.name, sha256(file)) for file in (*given, *origins)]
     name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
     return once(name, lambda home: directly(chosen.model_copy(update={"home": home}), force=False))
 
@@ -117,13 +120,13 @@ def home_of(once: Once, chosen: Settings) -> Path:
 def build(once: Once) -> Build:
     """Return a function that builds without Prefect and returns the published folder.
 
-    The first build in a home is copied, where this run has made one of the same files and
-    settings before; ``fresh`` makes it anew.
+    The first build in an empty home is copied, where this run has made one of the same files and
+    settings before. ``fresh`` makes it anew, where the making is what is tested.
     """
 
     def run(home: Path, *tracks: Path, force: bool = False, fresh: bool = False, **others: Any):
         chosen = settings(home=home, **{"tracks": tracks, **others})
-        if not (force or fresh or Home(home).current.exists()):
+        if not (force or fresh or (home.exists() and any(home.iterdir()))):
             try:
                 made = home_of(once, chosen)
             except (SegueError, OSError):

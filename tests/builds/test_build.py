@@ -34,6 +34,8 @@ from warehouse.manifest import load_model, read_manifest, sha256
 from warehouse.published import Published
 from warehouse.release import Home, published
 
+pytestmark = pytest.mark.slow
+
 TOP = Path(__file__).parents[2]
 KEYS = dict(enumerate(["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"]))
 WORDS = {"mood": "valence", "length": "duration"}

@@ -221,7 +221,7 @@ def test_a_build_opens_no_connection(build, golden, tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refused)
     given = {"neighbours": 3, "connections": [ROB]}
-    assert build(tmp_path / "var", golden / "tracks.csv", **given).is_dir()
+    assert build(tmp_path / "var", golden / "tracks.csv", fresh=True, **given).is_dir()
 
 
 MBIDS = """song_id,recording_mbid,artist_mbid,confidence,how

@@ -15,6 +15,8 @@ from warehouse.errors import BuildRejected
 from warehouse.manifest import load_model, read_manifest, write_manifest
 from warehouse.release import Home, published
 
+pytestmark = pytest.mark.slow
+
 MODELS = {"segue", "random", "popular", "same genre", "z-scored audio", "co-occurrence"}
 
 

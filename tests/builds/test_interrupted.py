@@ -20,6 +20,8 @@ from warehouse.errors import InputError, SegueError
 from warehouse.manifest import read_manifest
 from warehouse.release import Home, builds, published
 
+pytestmark = pytest.mark.slow
+
 SEGUE = Path(sys.executable).with_name("segue")
 STAGES = (
     *(

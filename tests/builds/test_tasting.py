@@ -8,6 +8,8 @@ import pytest
 
 from warehouse.manifest import read_manifest, write_manifest
 
+pytestmark = pytest.mark.slow
+
 MEMBERS = "select song_id, taste_id from songs order by song_id"
 TASTES = "select * from tastes order by taste_id"
 

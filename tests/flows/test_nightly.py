@@ -15,6 +15,8 @@ from flows.settings import settings
 from warehouse.manifest import read_manifest
 from warehouse.release import Home, held, published
 
+pytestmark = pytest.mark.slow
+
 TRACKS = Path(__file__).parents[1] / "builds" / "golden" / "tracks.csv"
 SEGUE = Path(sys.executable).with_name("segue")
 CRON_SECONDS = 110
@@ -22,7 +24,7 @@ STOP_SECONDS = 40
 
 # All that needs a server, in one process and on one server; what happened goes to a file.
 FLOWS = """
-import json, sys
+import io, json, logging, sys
 from pathlib import Path
 from flows.settings import keep_prefect_private
 home, tracks, report = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
@@ -30,7 +32,10 @@ keep_prefect_private(home)
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED
 from prefect.testing.utilities import prefect_test_harness
+from prefect import flow, task
+from rich.console import Console
 from flows.nightly import prefect_flows
+from flows.nightly.progress import Progress
 from warehouse.errors import BuildRejected, InputError
 
 def refresh(options):
@@ -56,6 +61,23 @@ def outcome(function, calls):
     except (OSError, InputError) as error:
         return type(error).__name__, len(calls)
 
+def lines_of_stages():
+    lines = io.StringIO()
+    logging.getLogger("prefect.task_runs").addHandler(logging.StreamHandler(lines))
+
+    @task
+    def read():
+        with Progress(Console(file=lines, force_terminal=True)).stage("read") as advance:
+            advance(12)
+
+    @flow
+    def reading():
+        read()
+        read.submit().result()
+
+    reading()
+    return lines.getvalue()
+
 said = {"analytics": PREFECT_SERVER_ANALYTICS_ENABLED.value(), "home": str(PREFECT_HOME.value())}
 options = {"home": str(home), "tracks": [tracks], "neighbours": 3}
 with prefect_test_harness(server_startup_timeout=120):
@@ -72,6 +94,7 @@ with prefect_test_harness(server_startup_timeout=120):
     said["twice"] = outcome(*failing_first(2, OSError("the mount is gone")))
     said["always"] = outcome(*failing_first(9, OSError("the mount is gone")))
     said["wrong"] = outcome(*failing_first(9, InputError("an unknown header")))
+    said["stages"] = lines_of_stages()
     with get_client(sync_client=True) as client:
         said["runs"] = [(run.name, run.state_type.value) for run in client.read_flow_runs()]
         said["artifacts"] = [
@@ -188,6 +211,12 @@ def test_a_disk_is_asked_again_and_a_wrong_file_is_not(run):
     assert run["twice"] == ["done", 3]
     assert run["always"] == ["OSError", 3]
     assert run["wrong"] == ["InputError", 1]
+
+
+def test_inside_a_task_each_stage_is_a_line_in_the_log_of_the_run_and_no_bar(run):
+    lines = run["stages"].splitlines()
+    assert len([line for line in lines if line.startswith("read 12 rows in ")]) == 2
+    assert "\x1b" not in run["stages"]
 
 
 def test_nothing_is_sent_out_and_prefect_keeps_to_the_home(run):

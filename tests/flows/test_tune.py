@@ -16,6 +16,8 @@ from flows.settings import settings
 from models.encoder.pipeline import SOUND_ALONE, WITH_GENRES, WITH_PLAYLISTS, Recipe, Weights
 from warehouse.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 BAD = Recipe(Weights(0.05, 0.05, 0.05, 20, 0.05, 0.05, 0.05, 0.05), bonus=0)
 
 

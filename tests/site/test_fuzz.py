@@ -18,7 +18,10 @@ from flows.site.serve import site
 from tests.site.conftest import pages_of
 from warehouse.contracts import TABLES, VIEWS
 
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine")  # of Datasette, after a bad address
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:coroutine"),  # of Datasette, after a bad address
+]
 
 MOST = 1500  # requests by GET
 SENT = 300  # by POST
