@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import Home, _home, _settings, _text_of, _told, app, err, out
+from flows.cli.terminal import Home, app, err, home_of, out, reported_errors, settings_of, text_of
 from warehouse.errors import InputError
 
 UNNAMED_SHOWN = 20
@@ -32,8 +32,8 @@ def fetch(
     from flows.connections import fetch as fetching
     from flows.connections.files import connection
 
-    with _told():
-        chosen = _settings(home=home)
+    with reported_errors():
+        chosen = settings_of(home=home)
         names = connections or chosen.connections
         if not names:
             raise InputError(
@@ -77,19 +77,19 @@ def push(
     from warehouse import release
     from warehouse.published import Published
 
-    with _told():
-        chosen = _settings(home=home)
+    with reported_errors():
+        chosen = settings_of(home=home)
         if service not in pushing.PUSHES:
             raise InputError(f"Expected one of {', '.join(pushing.PUSHES)}, got {service!r}.")
         if (file is None) == (user is None):
             raise InputError("Give a FILE or --for NAME, and not both.")
         if export and (service != "listenbrainz" or export not in pushing.EXPORTS):
             raise InputError(f"--export is for listenbrainz: {', '.join(pushing.EXPORTS)}.")
-        build = Published(release.published(_home(chosen)))
+        build = Published(release.published(home_of(chosen)))
         if file is None:
             listed = pushing.recommended(build, str(user))
         else:
-            text = _text_of(file, pushing.MOST_BYTES)
+            text = text_of(file, pushing.MOST_BYTES)
             made = pushing.as_it_is if as_it_is else pushing.mixed
             listed = made(build, text, "stdin" if file == "-" else Path(file).name)
         done = pushing.push(chosen, build, service, listed.called(title), export)
