@@ -14,6 +14,10 @@ from transforms.families import DECORATED, artist_key, bare_title, base_title, c
 from warehouse.contracts import ARTIST_GENRES, PLAYLIST_ENTRIES, RATINGS, UNMATCHED_TRACKS
 
 TRACK = ("track_id", "title", "artist")
+# What stands before the last of what may join artists.
+HEAD = r"(?i)^(.+)(?:\s*[,;]|\s(?:&|feat\.?|ft\.?|featuring|x|vs\.?|with|and|/|\+)\s).*$"
+MOST_JOINED = 8
+A_NUMBER = r"^0*(\d+?)(?:\.0)?$"
 COUNTS = ("matched_by_id", "matched_by_name", "unmatched")
 STEPS = ("1 as it stands", "2 base title", "3 bare title")
 
@@ -49,7 +53,7 @@ def with_keys(songs: pl.DataFrame) -> pl.DataFrame:
 def matched_among(readings: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
     """Do what ``matched`` does with songs that have their keys, as ``with_keys`` returns them."""
     tracks = readings.select(TRACK).unique(maintain_order=True).with_row_index("track")
-    by_id = tracks.select("track", song_id="track_id").join(keyed.select("song_id"), on="song_id")
+    by_id = _by_id(tracks.select("track", song_id="track_id"), keyed.select("song_id"))
     guesses = _guesses(tracks)
     theirs = keyed.join(guesses, on="artist_key", how="semi")
     named = guesses.join(theirs.select("artist_key", "folded").unique(), on="artist_key")
@@ -223,19 +227,38 @@ def _artists(songs: pl.DataFrame) -> pl.DataFrame:
 def _guesses(tracks: pl.DataFrame) -> pl.DataFrame:
     """Return the primary artists that a track may mean, the likeliest first.
 
-    A comma may join artists or be part of a name: the whole is tried before what stands before
-    the first comma.
+    A comma or an ampersand may join artists or be part of a name: the whole is tried first, then
+    what stands before the last of them, before the one ahead of it, and so on.
 
     Returns:
-        ``track``, ``title``, ``artist``, ``guess`` (0, then 1) and ``artist_key``.
+        ``track``, ``title``, ``artist``, ``guess`` (from 0) and ``artist_key``.
     """
     named = tracks.drop_nulls(["title", "artist"]).select("track", "title", "artist")
-    head = pl.col("artist").str.extract(r"^([^,]+),")
-    guesses = (
-        named.with_columns(guess=pl.lit(0)),
-        named.with_columns(artist=head, guess=pl.lit(1)).drop_nulls("artist"),
-    )
+    guesses = [named.with_columns(guess=pl.lit(0))]
+    for joined in range(1, MOST_JOINED):
+        rest = guesses[-1].select("track", "title", artist=pl.col("artist").str.extract(HEAD))
+        rest = rest.drop_nulls("artist").with_columns(guess=pl.lit(joined))
+        if rest.is_empty():
+            break
+        guesses.append(rest)
     return pl.concat(guesses).with_columns(artist_key=artist_key(pl.col("artist")))
+
+
+def _by_id(tracks: pl.DataFrame, songs: pl.DataFrame) -> pl.DataFrame:
+    """Return ``track`` and ``song_id`` where ids agree, numbers also as tables rewrite them.
+
+    A table that takes ids for numbers writes 00012 as 12 and 1 as 1.0. Where no id agrees as it
+    stands, such a number is one if the catalogue has it once.
+    """
+    same = tracks.join(songs, on="song_id")
+    number = pl.col("song_id").str.extract(A_NUMBER)
+    others = tracks.join(same, on="track", how="anti").with_columns(number=number)
+    others = others.drop_nulls("number").select("track", "number")
+    if others.is_empty():
+        return same
+    numbered = songs.with_columns(number=number).drop_nulls("number")
+    once = numbered.filter(pl.col("number").is_unique())
+    return pl.concat([same, others.join(once, on="number").select("track", "song_id")])
 
 
 def _by_name(named: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:

@@ -4,22 +4,27 @@ Nothing is dropped uncounted: each row leaves as a reading, as a rejected row wi
 as a play that is passed over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from transforms.tracks import CONTROL, REJECTED_SCHEMA, python_lists
+from transforms.notation import MARKS
+from transforms.tracks import BIDI, CONTROL, REJECTED_SCHEMA, TRACK_ADDRESS, python_lists
 from warehouse.contracts import ARTIST_READINGS, PLAYLIST_READINGS, RATING_READINGS
 
 SHORTEST_PLAY_MS = 30_000  # from here on Spotify counts a stream, too
 LONGEST_PAUSE = pl.duration(minutes=30)
 EPISODE = r"^spotify:(?:episode|show):|/(?:episode|show)/"
-TRACK = r"^(?:spotify:track:|https?://open\.spotify\.com/(?:[^?#]*/)?track/)([^/?#]+)"
+TRACK = TRACK_ADDRESS
 ADDRESS = r"^(?:spotify:|https?://)"
-TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+TIMES = (
+    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%d %b %Y %H:%M", "%d %b %Y, %H:%M"),
+    *("%Y-%m-%d %H:%M:%S%.f", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"),
+)
 RATING_TIMES = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
 LEAST_RATING = 0.5  # where scales of half stars begin; counts as 1
 ENTRY = ("playlist", "owner", "song_id", "title", "artists", "ended_at", "played_ms")
+NAMELESS = "names no artist"
 RATED = ("user", "rating", "rated_at", "song_id", "title", "artists")
 
 
@@ -31,17 +36,20 @@ class Cleaned:
         readings: in the order of the contract of their kind, by ``line``.
         rejected: ``line``, ``reason`` and ``row``.
         passed_over: how many rows are neither.
+        nameless: of those, the ones that name something but no artist; as ``rejected``.
     """
 
     readings: pl.DataFrame
     rejected: pl.DataFrame
     passed_over: int = 0
+    nameless: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTED_SCHEMA))
 
 
 def cleaned_entries(rows: pl.DataFrame, source: str, whole: str) -> Cleaned:
     """Judge the entries of playlists, and make sessions of a listening history.
 
-    Plays of less than ``SHORTEST_PLAY_MS`` and episodes of podcasts are passed over.
+    Plays of less than ``SHORTEST_PLAY_MS``, podcasts, audiobooks, and entries that name no song,
+    as of removed tracks, are passed over. "Artist - title" in place of a title is taken apart.
 
     Args:
         rows: ``line``, ``row`` and, as text, null where empty, any of ``ENTRY``. A history must
@@ -55,6 +63,7 @@ def cleaned_entries(rows: pl.DataFrame, source: str, whole: str) -> Cleaned:
     alone = "playlist" not in rows.columns
     absent = [name for name in ENTRY if name not in rows.columns]
     given = rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in absent)
+    given = given.pipe(_plain_names).pipe(_apart)
     typed = given.with_columns(
         source=pl.lit(source),
         playlist=pl.lit(whole) if alone else _playlist(),
@@ -65,14 +74,19 @@ def cleaned_entries(rows: pl.DataFrame, source: str, whole: str) -> Cleaned:
     ).pipe(_with_sessions)
     faults = _entry_faults()
     sound = pl.concat_str(faults, separator="; ", ignore_nulls=True) == ""
-    music = ~_is(pl.col("song_id").str.contains(EPISODE))
+    named = pl.col("track_id").is_not_null() | pl.all_horizontal(
+        pl.col("title", "artist").is_not_null()
+    )
+    music = ~_is(pl.col("song_id").str.contains(EPISODE)) & named
     heard = ~_is(pl.col("played_ms") < SHORTEST_PLAY_MS)
     good = typed.filter(sound & music & heard)
     bad = typed.filter(~sound & music)
+    told = ~_is(pl.col("song_id").str.contains(EPISODE)) & ~named & pl.col("title").is_not_null()
     return Cleaned(
         good.select(PLAYLIST_READINGS.schema.keys()).sort("line"),
         _rejected(bad, faults),
         typed.height - good.height - bad.height,
+        typed.filter(told).select("line", pl.lit(NAMELESS).alias("reason"), "row").sort("line"),
     )
 
 
@@ -150,6 +164,31 @@ def cleaned_ratings(rows: pl.DataFrame, source: str, file: int) -> Cleaned:
     )
 
 
+def _plain_names(rows: pl.DataFrame) -> pl.DataFrame:
+    """Take out of names what is never seen, marks of missing values, and YouTube's "- Topic"."""
+    names = ("title", "artists")
+    nothing = pl.col(names).is_in(MARKS) & pl.all_horizontal(
+        pl.col(name).is_null() | pl.col(name).is_in(MARKS) for name in (*names, "song_id")
+    )
+    topic = pl.col("artists").str.replace(r"\s+-\s+Topic$", "")
+    return rows.with_columns(
+        pl.when(~nothing.fill_null(False)).then(pl.col(names).str.replace_all(BIDI, ""))
+    ).with_columns(topic, song_id=pl.when(~pl.col("song_id").is_in(MARKS)).then("song_id"))
+
+
+def _apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """Take "artist - title" apart where a row names no artist, as a line of text would be."""
+    if not rows.select((pl.col("artists").is_null() & pl.col("title").is_not_null()).any()).item():
+        return rows
+    parts = pl.col("title").str.extract_groups(r"^(.+?)\s+[-–—]\s+(.+)$")
+    artist, title = parts.struct.field("1"), parts.struct.field("2")
+    both = pl.col("artists").is_null() & artist.is_not_null()
+    return rows.with_columns(
+        artists=pl.when(both).then(artist).otherwise("artists"),
+        title=pl.when(both).then(title).otherwise("title"),
+    )
+
+
 def _is(condition: pl.Expr) -> pl.Expr:
     return condition.fill_null(False)
 
@@ -162,14 +201,10 @@ def _rejected(bad: pl.DataFrame, faults: list[pl.Expr]) -> pl.DataFrame:
 def _entry_faults() -> list[pl.Expr]:
     """Return, for each way in which an entry can be unusable, the reason or null."""
     nowhere, ended = pl.col("playlist").is_null(), pl.col("ended_at")
-    nameless = pl.any_horizontal(pl.col("title", "artist").is_null())
     no_time = pl.format("ended_at '{}' is not a time such as 2024-12-31 23:59", ended.str.head(60))
     return [
         pl.when(nowhere & ended.is_null()).then(pl.lit("playlist is missing")),
         pl.when(nowhere & ended.is_not_null()).then(no_time),
-        pl.when(pl.col("track_id").is_null() & nameless).then(
-            pl.lit("neither a track id nor title and artist are given")
-        ),
     ]
 
 
@@ -252,8 +287,12 @@ def _with_sessions(entries: pl.DataFrame) -> pl.DataFrame:
     """
     if entries["ended_at"].is_null().all():
         return entries
-    text = pl.col("ended_at").str.replace("T", " ", literal=True).str.strip_suffix("Z")
-    ended = pl.coalesce(text.str.to_datetime(form, strict=False) for form in TIMES)
+    text = pl.col("ended_at").str.replace(r"^(\S+)T", "$1 ").str.replace(r"(?:Z| UTC)$", "")
+    seconds = text.str.extract(r"^(\d{9,10})(?:\.\d+)?$").cast(pl.Int64, strict=False)
+    ended = pl.coalesce(
+        *(text.str.to_datetime(form, strict=False, time_unit="us") for form in TIMES),
+        pl.from_epoch(seconds).cast(pl.Datetime("us")),
+    )
     began = pl.col("ended") - pl.duration(milliseconds=pl.col("played_ms").fill_null(0))
     ordered = entries.with_columns(ended=ended).sort("ended", "line", nulls_last=True)
     paused = _is(began - pl.col("ended").shift() > LONGEST_PAUSE)

@@ -4,25 +4,38 @@ Nothing is dropped: each row leaves as one reading or as one rejected row with e
 """
 
 import ast
+import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
+from transforms import notation as notations
+from transforms.families import folded
+from transforms.notation import ISO, MARKS, TRUTH, Notation
 from warehouse import contracts
-from warehouse.contracts import GENRE_READINGS, MEASUREMENTS, READINGS, Column
+from warehouse.contracts import GENRE_READINGS, READINGS, Column
 
 REJECTED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 REQUIRED = ("song_id", "title", "artists")
+NAMES = ("title", "album", "artists", "genres")
 TYPED = tuple(
     c for c in READINGS.columns if c.dtype != pl.String and c.name not in ("file", "line")
 )
-MEASURED = tuple(c.name for c in MEASUREMENTS if c.name not in ("key", "mode", "time_signature"))
-TRUTH = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
-CONTROL = r"[\x00-\x1f]+"
+# Marks that stand for nothing wherever they are; the others may be somebody's title.
+NEVER_A_NAME = ("\\N", "<NA>", "#N/A")
+NO_VALUE = tuple({*(mark.lower() for mark in MARKS), "-", "--", "?", ".", "unknown", "undefined"})
+CONTROL = r"[\x00-\x1f\x7f-\x9f]+"
+BIDI = r"[\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]+"
+UNSEEN = r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
+FEATURING = r"(?i)\s+[(\[]?(?:feat|ft|featuring)(?:\.|\s)\s*"
 PLAIN_LIST = r"^\['[^'\"\\]*'(, '[^'\"\\]*')*\]$"
-DATE = r"^(\d{4}(?:-\d{2}(?:-\d{2})?)?)(?:[ T].*)?$"
+TRACK_ADDRESS = r"(?i)^(?:spotify:track:|https?://open\.spotify\.com/(?:[^?#]*/)?track/)([^/?#\s]+)"
+NO_MUSIC = (
+    r"(?i)^spotify:(?:local|episode|show|chapter):|open\.spotify\.com/(?:\S*/)?(?:episode|show)/"
+)
+MADE = "made-"  # before ids that are made of artist and title
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,17 @@ ODDITIES = (
         pl.col("loudness") > 0,
     ),
     Oddity(
+        "missing_by_a_mark",
+        "NA, NaN, None, null, \\N and inf are how R, pandas and databases write an empty cell.",
+        pl.col("marked"),
+    ),
+    Oddity(
+        "unseen_characters",
+        "Control characters and marks that turn the direction of text are never seen and do harm: "
+        "the former become a blank, the latter go.",
+        pl.col("unseen"),
+    ),
+    Oddity(
         "popularity_zero",
         "0 is a real popularity, most often of a re-release that nobody plays; it is kept.",
         pl.col("popularity") == 0,
@@ -106,25 +130,36 @@ class Cleaned:
         genres: the genres that the readings name, one a row.
         rejected: ``line``, ``reason`` and ``row``.
         oddities: how many readings each rule of ``ODDITIES`` met.
+        passed_over: how many rows are no songs: episodes of podcasts, files of somebody's own.
     """
 
     readings: pl.DataFrame
     genres: pl.DataFrame
     rejected: pl.DataFrame
     oddities: dict[str, int]
+    passed_over: int = 0
 
 
-def cleaned(rows: pl.DataFrame, source: str, file: int, artists: str) -> Cleaned:
+def cleaned(rows: pl.DataFrame, source: str, file: int, notation: Notation) -> Cleaned:
     """Type, mend and judge a batch of rows.
 
     Args:
         rows: ``line``, ``row``, ``genres`` and any of Segue's columns as text, null where empty.
+            Without a ``song_id`` ids are made of artist and title.
         source: name of the file.
         file: position of the file among those given.
-        artists: how artists are written: ``python list``, ``semicolons`` or ``one name``.
+        notation: how the file writes its values.
     """
-    complete = _with_all_columns(rows).with_columns(names=_names(rows["artists"], artists))
-    typed = _typed(complete)
+    plain = _plain(rows)
+    music = _music(plain)
+    complete = _with_all_columns(plain.filter(music))
+    named = _with_ids(
+        complete.with_columns(names=_names(complete["artists"], notation.artists)).pipe(
+            _without_marks, notation
+        ),
+        made="song_id" not in rows.columns,
+    )
+    typed = _typed(named, notation)
     odd = typed.select(rule.when.sum().alias(rule.name) for rule in ODDITIES)
     mended = typed.with_columns(_mended(name) for name in _emptied_columns()).pipe(_dated)
     faults = _faults()
@@ -132,9 +167,10 @@ def cleaned(rows: pl.DataFrame, source: str, file: int, artists: str) -> Cleaned
     bad = mended.filter(pl.any_horizontal(faults.values()))
     return Cleaned(
         readings=_readings(good, source, file),
-        genres=_genres(good, source),
+        genres=_genres(good, source, notation.genres),
         rejected=bad.select("line", _reasons(faults), "row"),
         oddities={name: count or 0 for name, count in odd.row(0, named=True).items()},
+        passed_over=rows.height - complete.height,
     )
 
 
@@ -148,21 +184,112 @@ def oddity_rows(counts: Mapping[str, int]) -> pl.DataFrame:
 
 
 def _with_all_columns(rows: pl.DataFrame) -> pl.DataFrame:
-    absent = [c.name for c in READINGS.columns if c.name not in rows.columns]
+    known = [c.name for c in READINGS.columns] + ["genres", "month", "day"]
+    absent = [name for name in known if name not in rows.columns]
     return rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in absent)
 
 
-def _typed(rows: pl.DataFrame) -> pl.DataFrame:
+def _music(rows: pl.DataFrame) -> pl.Expr | pl.Series:
+    """Return which rows are songs of the catalogue and no podcasts or files of somebody's own."""
+    if "song_id" not in rows.columns:
+        return pl.lit(True)
+    return ~rows["song_id"].str.contains(NO_MUSIC).fill_null(False)
+
+
+def _plain(rows: pl.DataFrame) -> pl.DataFrame:
+    """Take out of names what is never seen, and say in ``unseen`` of which rows."""
+    given = [name for name in NAMES if name in rows.columns]
+    odd = rows.select(
+        unseen=pl.any_horizontal(pl.col(given).str.contains(UNSEEN).fill_null(False))
+    )["unseen"]
+    marked = rows.with_columns(odd)
+    if not odd.any():
+        return marked
+    return marked.with_columns(
+        _filled(pl.col(name).str.replace_all(BIDI, "").str.replace_all(CONTROL, " ")).alias(name)
+        for name in given
+    )
+
+
+def _filled(text: pl.Expr) -> pl.Expr:
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def _without_marks(rows: pl.DataFrame, notation: Notation) -> pl.DataFrame:
+    """Empty the names for which a mark stands, and say in ``marked`` of which rows.
+
+    "NA" is a title too: it stands for nothing where no artist is named either, where the album
+    is such a mark, or where the file writes other missing values with it.
+    """
+    of_file = [*NEVER_A_NAME, *notation.marks]
+    suspects = rows.select(pl.col("title", "artists", "album", "genres").is_in(MARKS).any())
+    lists = rows["names"].list.first().is_in(MARKS).fill_null(False)
+    if not (lists.any() or any(suspects.row(0))):
+        return rows.with_columns(marked=pl.lit(False))
+    nobody = pl.Series("nobody", lists & (rows["names"].list.len() == 1))
+    title, album = pl.col("title"), pl.col("album").is_in(MARKS).fill_null(False)
+    nothing = title.is_in(MARKS) & (
+        nobody | pl.col("artists").is_null() | album | title.is_in(of_file)
+    )
+    nothing = nothing.fill_null(False)
+    genres = pl.col("genres").is_in(MARKS).fill_null(False)
+    return rows.with_columns(
+        marked=nothing | album | genres | nobody,
+        title=pl.when(~nothing).then(title),
+        album=pl.when(~album).then("album"),
+        genres=pl.when(~genres).then("genres"),
+        artists=pl.when(~nobody).then("artists"),
+        names=pl.when(~nobody).then("names"),
+    )
+
+
+def _with_ids(rows: pl.DataFrame, made: bool) -> pl.DataFrame:
+    """Take ids out of their addresses, or make them: the same artist and title, the same id."""
+    if not made:
+        bare = pl.col("song_id").str.extract(TRACK_ADDRESS)
+        return rows.with_columns(song_id=pl.coalesce(bare, "song_id"))
+    named = rows.select(text=folded(pl.col("names").list.first()) + "\t" + folded(pl.col("title")))[
+        "text"
+    ]
+    ids = [
+        None if text is None else MADE + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        for text in named
+    ]
+    return rows.with_columns(song_id=pl.Series(ids, dtype=pl.String))
+
+
+def _typed(rows: pl.DataFrame, notation: Notation) -> pl.DataFrame:
     """Give each column its type, with what came in ``<name> text``, and ``<name> unread``."""
     names = [c.name for c in TYPED] + ["release_date"]
-    return (
-        rows.with_columns(pl.col(name).alias(f"{name} text") for name in names)
-        .with_columns(*(_parsed(c) for c in TYPED), _date(pl.col("release_date")))
-        .with_columns(
-            (pl.col(name).is_null() & pl.col(f"{name} text").is_not_null()).alias(f"{name} unread")
-            for name in names
-        )
+    texts = rows.with_columns(_composed_date()).with_columns(
+        pl.col(name).alias(f"{name} text") for name in names
     )
+    quick = texts.with_columns(
+        *(_parsed(c) for c in TYPED), _iso_date(pl.col("release_date"))
+    ).with_columns(_unread(name) for name in names)
+    counts = quick.select(pl.col(f"{name} unread").sum() for name in names).row(0)
+    odd = [name for name, count in zip(names, counts, strict=True) if count]
+    read = _read_again(quick, odd, notation) if odd else quick
+    scaled = read.with_columns(_scaled(c, notation) for c in TYPED if c.dtype != pl.Boolean)
+    return scaled.with_columns(_unread(name) for name in names)
+
+
+def _composed_date() -> pl.Expr:
+    """Return the date, or where there is none year, month and day together."""
+    parts = (
+        pl.col("year"),
+        pl.col("month").str.strip_suffix(".0").str.zfill(2),
+        pl.col("day").str.strip_suffix(".0").str.zfill(2),
+    )
+    month = pl.concat_str(parts[0].str.strip_suffix(".0"), parts[1], separator="-")
+    whole = pl.concat_str(month, parts[2], separator="-")
+    return pl.coalesce("release_date", whole, month).alias("release_date")
+
+
+def _unread(name: str) -> pl.Expr:
+    empty = pl.col(name).is_null() & pl.col(f"{name} text").is_not_null()
+    return empty.alias(f"{name} unread")
 
 
 def _parsed(column: Column) -> pl.Expr:
@@ -170,15 +297,84 @@ def _parsed(column: Column) -> pl.Expr:
     if column.dtype == pl.Boolean:
         return text.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
     number = text.cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
+def _scaled(column: Column, notation: Notation) -> pl.Expr:
+    """Bring numbers to Segue's units and type; a whole number that is none becomes unread."""
+    number = pl.col(column.name)
+    if column.name in notation.percent:
+        number = (
+            pl.when(pl.col(f"{column.name} text").str.contains("%", literal=True))
+            .then(number)
+            .otherwise(number / 100)
+        )
+    if column.name == "duration_ms" and notation.duration != 1.0:
+        clock = pl.col("duration_ms text").str.contains(r":|^PT")
+        number = pl.when(clock).then(number).otherwise((number * notation.duration).round())
+    if column.name == "loudness" and notation.loudness != "dB":
+        number = number * (60 if notation.loudness == "0 to 1" else 0.6) - 60
     if column.dtype == pl.Int64:
-        whole = number.is_finite() & (number == number.floor()) & (number.abs() < 2**53)
-        return pl.when(whole).then(number).cast(pl.Int64)
-    return number
+        whole = (number == number.floor()) & (number.abs() < 2**53)
+        return pl.when(whole).then(number).cast(pl.Int64).alias(column.name)
+    return number.alias(column.name)
 
 
-def _date(text: pl.Expr) -> pl.Expr:
+def _read_again(rows: pl.DataFrame, odd: list[str], notation: Notation) -> pl.DataFrame:
+    """Read the values of some columns that are written in other ways, and those that are missing.
+
+    Only the cells that could not be read at once are looked at, so that a plain file costs nothing.
+    """
+    changed: dict[str, pl.Series] = {}
+    marked = rows["marked"]
+    for name in odd:
+        unread = rows[f"{name} unread"]
+        places, text = unread.arg_true(), rows[f"{name} text"].filter(unread)
+        nothing = text.str.to_lowercase().is_in(NO_VALUE)
+        values, mode = _values(name, text.set(nothing, None), notation)
+        changed[name] = changed.get(name, rows[name]).scatter(places, values)
+        changed[f"{name} text"] = rows[f"{name} text"].scatter(places, text.set(nothing, None))
+        if mode is not None:
+            changed["mode"] = _with_modes(changed.get("mode", rows["mode"]), places, mode)
+        marked = marked.scatter(places.filter(nothing), True)
+    return rows.with_columns(marked, *(values.alias(name) for name, values in changed.items()))
+
+
+def _with_modes(known: pl.Series, places: pl.Series, modes: pl.Series) -> pl.Series:
+    """Take the mode from keys such as "C# Major" where no column tells it."""
+    given = known.gather(places)
+    return known.scatter(places, given.fill_null(modes))
+
+
+def _values(name: str, text: pl.Series, notation: Notation) -> tuple[pl.Series, pl.Series | None]:
+    """Return what was unread at first; of keys the mode, too."""
+    if name == "explicit":
+        return pl.Series(name, [None] * len(text), dtype=pl.Boolean), None
+    if name == "release_date":
+        dated = pl.DataFrame({"release_date": notations.dates(text, notation.dates)})
+        return dated.select(_iso_date(pl.col("release_date"))).to_series(), None
+    numbers = notations.number(text, notation.decimal)
+    if name == "key":
+        pitch, mode = notations.key_and_mode(text)
+        return numbers.fill_null(pitch), mode
+    words: dict[str, Callable[[pl.Series], pl.Series]] = {
+        "mode": notations.mode,
+        "time_signature": notations.beats,
+        "duration_ms": notations.clock_ms,
+        "year": lambda text: _year(text, notation.dates),
+    }
+    return numbers.fill_null(words[name](text)) if name in words else numbers, None
+
+
+def _year(text: pl.Series, order: str) -> pl.Series:
+    """Return the year of dates that stand in a column of years."""
+    dates = notations.dates(text, order).str.slice(0, 4)
+    return text.str.extract(ISO).str.slice(0, 4).fill_null(dates).cast(pl.Float64, strict=False)
+
+
+def _iso_date(text: pl.Expr) -> pl.Expr:
     """Return year, year-month or year-month-day, or null where the text is no such date."""
-    date = text.str.extract(DATE)
+    date = text.str.extract(ISO)
     full = date + pl.lit("-01-01").str.slice(date.str.len_chars().cast(pl.Int64) - 4)
     real = full.str.to_date("%Y-%m-%d", strict=False).is_not_null()
     return pl.when(real | date.str.starts_with("0000")).then(date).alias("release_date")
@@ -217,9 +413,6 @@ def _faults() -> dict[str, pl.Expr]:
     faults["release_date|is not a date such as 1999, 1999-12 or 1999-12-31"] = pl.col(
         "release_date unread"
     )
-    faults["no audio feature is given"] = pl.all_horizontal(
-        pl.col(f"{name} text").is_null() for name in MEASURED
-    )
     return faults
 
 
@@ -253,17 +446,20 @@ def _readings(good: pl.DataFrame, source: str, file: int) -> pl.DataFrame:
     ).select(READINGS.schema.keys())
 
 
-def _genres(good: pl.DataFrame, source: str) -> pl.DataFrame:
+def _genres(good: pl.DataFrame, source: str, notation: str) -> pl.DataFrame:
+    text = good["genres"].str.to_lowercase()
+    listed = text.str.starts_with("[").fill_null(False)
+    lists = text.str.split(";")
+    if notation in {"|", ","}:
+        lists = text.str.replace_all(notation, ";", literal=True).str.split(";")
+    if listed.any():
+        lists = lists.zip_with(~listed, python_lists(text.set(~listed, None)))
     return (
-        good.select(
-            "line",
-            "song_id",
-            source=pl.lit(source),
-            genre=pl.col("genres").str.to_lowercase().str.split(";"),
-        )
+        good.select("line", "song_id", source=pl.lit(source))
+        .with_columns(lists.alias("genre"))
         .explode("genre")
         .with_columns(pl.col("genre").str.strip_chars())
-        .filter(pl.col("genre") != "")
+        .filter((pl.col("genre") != "") & ~pl.col("genre").is_in(NO_VALUE))
         .unique(("line", "genre"), maintain_order=True)
         .select(GENRE_READINGS.schema.keys())
     )
@@ -273,14 +469,17 @@ def _names(text: pl.Series, notation: str) -> pl.Series:
     """Split each cell into credited names, empty where it holds none.
 
     A name is split only where the catalogue's own notation separates: "Earth, Wind & Fire" and
-    "Tyler, The Creator" stay whole in all three.
+    "Tyler, The Creator" stay whole. What joins names in an ``open`` column is seen once all of
+    it is read: ``transforms.credits``.
     """
-    if notation == "one name":
-        lists = text.to_frame("t").select(pl.concat_list("t"))["t"]
-    elif notation == "semicolons":
-        lists = text.str.split(";")
-    else:
+    if notation == "list":
         lists = python_lists(text)
+    elif notation == "open":
+        featuring = text.str.contains(FEATURING).fill_null(False)
+        apart = text.str.replace_all(FEATURING, "\x1f") if featuring.any() else text
+        lists = apart.str.split("\x1f")
+    else:
+        lists = text.str.split(";" if notation == "semicolons" else "|")
     name = pl.element().str.replace_all(CONTROL, " ").str.strip_chars()
     named = name.filter(name != "").unique(maintain_order=True)
     return lists.list.eval(named).rename("names")

@@ -18,7 +18,9 @@ from models.arrays import IndexMatrix
 from transforms import matching, signals
 from warehouse import contracts, export
 from warehouse.errors import InputError
-from warehouse.files.playlists import WRITERS, entries, listed_entries
+from warehouse.files import sources
+from warehouse.files.lists import UNREAD, is_clear, listed_entries
+from warehouse.files.playlists import WRITERS
 from warehouse.published import Published
 
 PLACES = 50
@@ -181,7 +183,9 @@ def mixed(build: Published, saved: Saved) -> Mixed:
     told = saved.songs if saved.text is None else [saved.text]
     require_short(sum(len(part.encode("utf-8", "ignore")) for part in told or ()), saved.name)
     rows, unread = (
-        listed_entries(saved.songs or ()) if saved.text is None else entries(saved.text, saved.name)
+        listed_entries(saved.songs or ())
+        if saved.text is None
+        else sources.entries(saved.text, saved.name)
     )
     return _made(build, rows, unread, saved.name, saved.places)
 
@@ -279,7 +283,9 @@ def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatr
         named = matching.matched_among(rest, keyed_songs(build))
         found = pl.concat([found, named["song_id"].drop_nulls()])
         lost = named.filter(pl.col("song_id").is_null()).select("line", reason=pl.lit(ABSENT))
-    given = lost.join(rows.select("line", "row"), on="line")
+    given = _both(lost.join(rows.select("line", "row"), on="line"), cleaned.nameless)
+    unclear = pl.Series([not is_clear(row) for row in given["row"]], dtype=pl.Boolean)
+    given = given.with_columns(reason=pl.when(unclear).then(pl.lit(UNREAD)).otherwise("reason"))
     return places(ids, found.unique().sort()), _both(given, cleaned.rejected)
 
 

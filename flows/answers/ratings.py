@@ -21,8 +21,8 @@ from models.ratings.factorisation import HIGHEST, LOWEST, Factors
 from transforms import matching, signals
 from warehouse import contracts
 from warehouse.errors import InputError
-from warehouse.files.playlists import BETWEEN
-from warehouse.files.signals import rating_format
+from warehouse.files.columns import lacking, refusal, uses
+from warehouse.files.lists import BETWEEN
 from warehouse.published import Published, Unknown
 
 ASKED = 5
@@ -365,7 +365,11 @@ def _records(text: str, name: str) -> tuple[list[str], list[dict[str, Any]]]:
 
 def _rows(header: list[str], records: list[dict[str, Any]], name: str) -> pl.DataFrame:
     """Return the records that rate as text under Segue's names; whose they are is no matter."""
-    columns = rating_format([*filter(None, header), VISITOR], name).columns
+    names = [*filter(None, header), VISITOR]
+    known = uses(names, [], "ratings")
+    if lacks := lacking(known, [], "ratings"):
+        raise refusal(name, "ratings", known[:-1], lacks)
+    columns = {use.used_as: use.column for use in known if use.used_as}
     rows = []
     for line, record in enumerate(records, start=1):
         told = {ours: _text(record.get(theirs)) for ours, theirs in columns.items()}

@@ -6,7 +6,8 @@ warehouse, so that any of them can be tried again.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from flows.nightly.progress import Progress
 from transforms import arrays as features
 from transforms import families, matching, signals
 from transforms import tracks as cleaning
+from transforms.notation import Notation, judged
 from warehouse import contracts, release, store
 from warehouse.errors import InputError
 from warehouse.files import sources
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 COMMON_REASONS = 3
+SAMPLE_ROWS = 20_000  # by which it is judged how a file writes its values
 
 
 SIGNAL_READINGS = {
@@ -44,26 +47,45 @@ def read_tracks(plan: Plan, progress: Progress) -> None:
     with store.created(plan.home.pending_warehouse) as warehouse:
         with progress.stage("read", unit="rows") as advance:
             for file, source in enumerate(plan.tracks):
-                read = 0
-                for batch in sources.batches(source):
-                    oddities.update(_clean_into(warehouse, batch, source, file))
+                read = passed_over = 0
+                notation, batches = _judged(source)
+                for batch in batches:
+                    clean = cleaning.cleaned(batch.rows, source.name, file, notation)
+                    _keep(warehouse, clean, batch, source)
+                    oddities.update(clean.oddities)
                     read += batch.records
+                    passed_over += clean.passed_over + batch.passed_over
                     advance(batch.records)
-                row = (file, source.name, source.format.name, source.sha256, read)
+                row = (file, source.name, source.format, source.sha256, read, passed_over)
                 warehouse.append(contracts.FILES, _one_row(contracts.FILES, row))
         _require_unchanged(plan, plan.tracks)
         _require_usable(warehouse, contracts.FILES, plan.settings.max_rejected_share)
         warehouse.append(contracts.ODDITIES, cleaning.oddity_rows(oddities))
 
 
-def _clean_into(
-    warehouse: store.Warehouse, batch: sources.Batch, source: sources.Source, file: int
-) -> dict[str, int]:
-    clean = cleaning.cleaned(batch.rows, source.name, file, source.format.artists)
+def _judged(source: sources.Source) -> tuple[Notation, Iterator[sources.Batch]]:
+    """Judge how a file writes its values by its first records; return all of them, too."""
+    batches = sources.batches(source)
+    first: list[sources.Batch] = []
+    for batch in batches:
+        first.append(batch)
+        if sum(one.rows.height for one in first) >= SAMPLE_ROWS:
+            break
+    if not first:
+        return Notation(), batches
+    sample = pl.concat(one.rows.head(SAMPLE_ROWS) for one in first)
+    return judged(sample, source.names), chain(first, batches)
+
+
+def _keep(
+    warehouse: store.Warehouse,
+    clean: cleaning.Cleaned,
+    batch: sources.Batch,
+    source: sources.Source,
+) -> None:
     warehouse.append(contracts.READINGS, clean.readings)
     warehouse.append(contracts.GENRE_READINGS, clean.genres)
     _reject(warehouse, clean.rejected, batch.malformed, source)
-    return clean.oddities
 
 
 def _reject(
@@ -143,9 +165,9 @@ def read_signals(plan: Plan, progress: Progress) -> None:
                 warehouse.append(SIGNAL_READINGS[source.kind], clean.readings)
                 _reject(warehouse, clean.rejected, batch.malformed, source)
                 read += batch.records
-                passed_over += clean.passed_over
+                passed_over += clean.passed_over + batch.passed_over
                 advance(batch.records)
-            known = (file, source.name, source.kind, source.format.name, source.sha256, read)
+            known = (file, source.name, source.kind, source.format, source.sha256, read)
             row = _one_row(contracts.SIGNAL_FILES, (*known, 0, 0, 0, passed_over))
             warehouse.append(contracts.SIGNAL_FILES, row)
         _require_unchanged(plan, plan.signals)

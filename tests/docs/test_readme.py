@@ -1,4 +1,3 @@
-import ast
 import asyncio
 import contextlib
 import io
@@ -21,7 +20,6 @@ from flows.nightly import run as refresh
 from flows.settings import Settings
 from flows.site.serve import site
 from warehouse import errors, release
-from warehouse.files import formats
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -250,14 +248,3 @@ def test_catalogue_of_the_readme_can_be_built(tmp_path):
     manifest = refresh.directly(chosen, force=False).manifest
     assert manifest.counts["songs"] == 2
     assert manifest.counts["rejected"] == 0
-
-
-def test_format_of_the_contributors_guide_is_one():
-    (diff,) = blocks((TOP / "CONTRIBUTING.md").read_text(encoding="utf-8"), "diff")
-    added = [line[1:] for line in diff.split("\n") if re.match(r"\+(?!\+\+)", line)]
-    source = "\n".join(added).strip().rstrip(",")
-    assert ast.parse(source, mode="eval")
-    declared = eval(source, vars(formats))
-    header = [*declared.columns.values(), *declared.genres]
-    assert declared.required == set(header)
-    assert re.findall(r"^--- a/(.*)$", diff, re.MULTILINE) == ["warehouse/files/formats.py"]

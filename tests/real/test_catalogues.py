@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from transforms.families import with_families
+from transforms.notation import judged
 from transforms.tracks import cleaned
 from warehouse import store
 from warehouse.contracts import FILES, GENRE_READINGS, READINGS, REJECTED_ROWS, SOURCES
@@ -27,7 +28,7 @@ def ingested(request, shared_data, tmp_path_factory):
     oddities, read = Counter(), 0
     with store.created(tmp_path_factory.mktemp("real") / "warehouse.duckdb") as warehouse:
         for batch in sources.batches(source):
-            clean = cleaned(batch.rows, source.name, 0, source.format.artists)
+            clean = cleaned(batch.rows, source.name, 0, judged(batch.rows, source.names))
             oddities.update(clean.oddities)
             read += batch.records
             warehouse.append(READINGS, clean.readings)
@@ -35,7 +36,7 @@ def ingested(request, shared_data, tmp_path_factory):
             rejected = pl.concat([clean.rejected, batch.malformed])
             rejected = rejected.with_columns(source=pl.lit(source.name))
             warehouse.append(REJECTED_ROWS, rejected.select(REJECTED_ROWS.schema.keys()))
-        row = [(0, source.name, source.format.name, source.sha256, read)]
+        row = [(0, source.name, source.format, source.sha256, read, 0)]
         warehouse.append(FILES, pl.DataFrame(row, schema=FILES.schema, orient="row"))
         yield {
             "expected": EXPECTED[request.param],

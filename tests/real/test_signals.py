@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from transforms import matching, signals
+from transforms.notation import judged
 from transforms.tracks import cleaned
 from warehouse.files import sources
 
@@ -20,7 +21,9 @@ def songs(shared_data):
     (source,) = sources.opened([shared_data(CATALOGUE)])
     wanted = ("song_id", "title", "artist", "artists", "popularity")
     return pl.concat(
-        cleaned(batch.rows, source.name, 0, source.format.artists).readings.select(wanted)
+        cleaned(batch.rows, source.name, 0, judged(batch.rows, source.names)).readings.select(
+            wanted
+        )
         for batch in sources.batches(source)
     )
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.families import base_title, families, folded, with_families
+from transforms.notation import judged
 from transforms.tracks import cleaned
 from transforms.versions import MEASUREMENTS, MOODS
 from warehouse.contracts import FAMILIES
@@ -429,7 +430,9 @@ def _families_of(path, song_ids):
     (source,) = sources.opened([path])
     columns = [*SCHEMA, "artists", *MEASUREMENTS]
     readings = pl.concat(
-        cleaned(batch.rows, source.name, 0, source.format.artists).readings.select(columns)
+        cleaned(batch.rows, source.name, 0, judged(batch.rows, source.names)).readings.select(
+            columns
+        )
         for batch in sources.batches(source)
     )
     named = readings.select("song_id", by=pl.col("artists").str.json_decode(pl.List(pl.String)))

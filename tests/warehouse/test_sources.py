@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transforms.notation import judged as judged_notation
 from transforms.tracks import cleaned
 from warehouse.errors import InputError
-from warehouse.files import sources
-from warehouse.files.formats import FORMATS, recognised
+from warehouse.files import dialects, records, sources, tables
 
 AUDIO = (
     *("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness"),
@@ -67,7 +67,14 @@ SONG = {
     **{"instrumentalness": "3.04e-06", "liveness": "0.2", "valence": "0.75", "tempo": "120.5"},
     **{"time_signature": "4"},
 }
-FORMAT = {kind.name: kind for kind in FORMATS}
+OURS = {
+    **{"track_id": "song_id", "id": "song_id", "track_name": "title", "name": "title"},
+    **{"artist_name": "artists", "track_artist": "artists", "album_name": "album"},
+    **{"track_album_name": "album", "track_popularity": "popularity"},
+    **{"track_album_release_date": "release_date"},
+}
+GENRES = {"genres", "track_genre", "playlist_genre", "playlist_subgenre"}
+LISTS = {"kaggle-170k", "kaggle-600k", "kaggle-1.2m"}  # whose artists are lists as Python writes
 
 
 def csv_text(*rows, end="\n"):
@@ -104,8 +111,10 @@ def judged(path):
     """Return line to song id of what is usable, and line to reason of what is not."""
     (source,) = sources.opened([path])
     usable, unusable = {}, {}
-    for batch in sources.batches(source):
-        clean = cleaned(batch.rows, source.name, 0, source.format.artists)
+    found = list(sources.batches(source))
+    notation = judged_notation(pl.concat(batch.rows for batch in found), source.names)
+    for batch in found:
+        clean = cleaned(batch.rows, source.name, 0, notation)
         usable |= dict(clean.readings.select("line", "song_id").iter_rows())
         unusable |= dict(clean.rejected.select("line", "reason").iter_rows())
         unusable |= dict(batch.malformed.select("line", "reason").iter_rows())
@@ -118,13 +127,12 @@ def refusal(*paths):
     return str(raised.value)
 
 
-def row_of(kind, header, song_id="s1", artists="Ann & Bob", genre="rock"):
-    """Write one song as a format does, unknown columns as ``x``."""
-    ours = {theirs: name for name, theirs in kind.columns.items()}
-    names = {"python list": repr([artists]), "semicolons": artists, "one name": artists}
-    values = SONG | {"song_id": song_id, "artists": names[kind.artists]}
-    values |= {name: genre for name in kind.genres}
-    return [values.get(ours.get(name, name), "x") for name in header]
+def row_of(name, header, song_id="s1", artists="Ann & Bob", genre="rock"):
+    """Write one song as a catalogue does, unknown columns as ``x``."""
+    written_artists = repr([artists]) if name in LISTS else artists
+    values = SONG | {"song_id": song_id, "artists": written_artists}
+    values |= dict.fromkeys(GENRES, genre)
+    return [values.get(OURS.get(column, column), "x") for column in header]
 
 
 # ---- known headers
@@ -132,42 +140,39 @@ def row_of(kind, header, song_id="s1", artists="Ann & Bob", genre="rock"):
 
 @pytest.mark.parametrize("name", HEADERS)
 @pytest.mark.parametrize("order", ["as published", "reversed", "sorted"])
-def test_each_known_header_is_recognised_in_any_order(tmp_path, name, order):
+def test_each_known_header_is_understood_in_any_order(tmp_path, name, order):
     header = HEADERS[name].split(",")
     header = {"as published": header, "reversed": header[::-1], "sorted": sorted(header)}[order]
-    path = written(tmp_path, csv_text(header, row_of(FORMAT[name], header)))
+    path = written(tmp_path, csv_text(header, row_of(name, header)))
     (source,) = sources.opened([path])
-    assert source.format.name == name
+    known = {OURS.get(column, column) for column in header} & {*SONG}
+    assert {*source.names} - {"genres"} == known
     rows, malformed = read(path)
     assert malformed.is_empty()
     got = rows.row(0, named=True)
-    expected = {ours: SONG[ours] for ours in source.format.columns if ours != "artists"}
+    expected = {ours: SONG[ours] for ours in known if ours != "artists"}
     assert {ours: got[ours] for ours in expected} == expected
     assert got["line"] == 2
-    if source.format.genres:
+    if GENRES & {*header}:
         assert set(got["genres"].split(";")) == {"rock"}
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_known_header_may_have_further_columns_even_several_without_a_name(tmp_path, name):
+def test_a_header_may_have_further_columns_even_several_without_a_name(tmp_path, name):
     header = ["", "Unnamed: 0", *HEADERS[name].split(","), "", "my notes"]
-    path = written(tmp_path, csv_text(header, row_of(FORMAT[name], header)))
-    assert sources.opened([path])[0].format.name == name
+    path = written(tmp_path, csv_text(header, row_of(name, header)))
+    (source,) = sources.opened([path])
+    over = [use.column for use in source.uses if not use.used_as]
+    assert {"", "Unnamed: 0", "my notes"} <= {*over}
     assert judged(path) == ({2: "s1"}, {})
 
 
-def test_every_declared_format_is_tested():
-    assert set(HEADERS) == {kind.name for kind in FORMATS}
-
-
-def test_our_own_format_needs_no_more_than_id_title_artists_length_and_sound(tmp_path):
-    assert judged(plain_file(tmp_path, song())) == ({2: "s1"}, {})
-
-
-def test_a_new_format_is_told_from_the_less_specific_one_that_it_contains():
-    header = HEADERS["kaggle-600k"].split(",")
-    assert recognised(header, "f").name == "kaggle-600k"
-    assert recognised([*header, "year", "album"], "f").name == "kaggle-1.2m"
+def test_no_more_is_needed_than_title_and_artists(tmp_path):
+    path = written(tmp_path, csv_text(["artist", "title"], ["Ann", "One"], ["Ann", "Two"]))
+    usable, unusable = judged(path)
+    assert not unusable
+    assert all(song_id.startswith("made-") for song_id in usable.values())
+    assert len({*usable.values()}) == 2
 
 
 # ---- ways to write a good file
@@ -257,24 +262,25 @@ def test_parquet_gives_what_the_same_csv_would(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["segue", "kaggle-130k", "kaggle-170k"])
-def test_typed_lists_of_artists_stay_whole_whatever_the_format_separates_by(tmp_path, name):
+def test_typed_lists_of_artists_stay_whole(tmp_path, name):
     hostile = ["Tyler, The Creator", "A;B", 'O\'Neil "Q" \\ Co', "two\nlines", "['x']", None]
     header = HEADERS[name].split(",")
-    values = dict(zip(header, row_of(FORMAT[name], header), strict=True))
+    values = dict(zip(header, row_of(name, header), strict=True))
+    column = next(column for column in header if OURS.get(column, column) == "artists")
     frame = pl.DataFrame([values]).with_columns(
-        pl.Series(FORMAT[name].columns["artists"], [hostile], dtype=pl.List(pl.String))
+        pl.Series(column, [hostile], dtype=pl.List(pl.String))
     )
     frame.write_parquet(tmp_path / "t.parquet")
     (source,) = sources.opened([tmp_path / "t.parquet"])
     (batch,) = sources.batches(source)
-    clean = cleaned(batch.rows, "t", 0, source.format.artists)
+    clean = cleaned(batch.rows, "t", 0, judged_notation(batch.rows, source.names))
     names = json.loads(clean.readings["artists"][0])
     assert names == [*hostile[:3], "two lines", "['x']"]
 
 
 def test_typed_dates_truths_and_genres_of_parquet_are_read(tmp_path):
     header = HEADERS["segue"].split(",")
-    values = dict(zip(header, row_of(FORMAT["segue"], header), strict=True))
+    values = dict(zip(header, row_of("segue", header), strict=True))
     frame = pl.DataFrame([values]).with_columns(
         pl.col("release_date").str.to_datetime(),
         pl.lit(True).alias("explicit"),
@@ -285,14 +291,14 @@ def test_typed_dates_truths_and_genres_of_parquet_are_read(tmp_path):
     frame.write_parquet(tmp_path / "t.parquet")
     (source,) = sources.opened([tmp_path / "t.parquet"])
     (batch,) = sources.batches(source)
-    clean = cleaned(batch.rows, "t", 0, source.format.artists)
+    clean = cleaned(batch.rows, "t", 0, judged_notation(batch.rows, source.names))
     got = clean.readings.row(0, named=True)
     assert (got["release_date"], got["explicit"], got["year"]) == ("1999-12-31", True, 1999)
     assert clean.genres["genre"].to_list() == ["rock", "folk"]
 
 
 def test_parquet_is_read_slice_by_slice_with_true_row_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "PARQUET_ROWS", 3)
+    monkeypatch.setattr(tables, "PARQUET_ROWS", 3)
     path = parquet(tmp_path, *(typed_song(song_id=f"s{n}") for n in range(8)))
     rows, _ = read(path)
     assert rows.select("line", "song_id").rows() == [(n + 2, f"s{n}") for n in range(8)]
@@ -350,27 +356,16 @@ WITHOUT_ENERGY = [name for name in PLAIN if name != "energy"]
 BAD_FILES = {
     "empty": ("t.csv", b"", "is empty (0 bytes)"),
     "only blank lines": ("t.csv", b"\n\r\n \n", "is empty"),
-    "only a byte order mark": ("t.csv", b"\xef\xbb\xbf", "no known catalogue has this header"),
+    "only a byte order mark": ("t.csv", b"\xef\xbb\xbf", "It lacks artists and title"),
     "gzip of nothing": ("t.csv.gz", gzip.compress(b""), "is empty"),
     "header only": ("t.csv", ",".join(PLAIN), "has a header and no rows below it"),
     "header and blank lines": ("t.csv", ",".join(PLAIN) + "\n\n\r\n", "no rows below it"),
     "header only in gzip": ("t.csv.gz", gzip.compress(",".join(PLAIN).encode()), "no rows below"),
     "random bytes": ("t.csv", bytes(range(256)) * 40, "t.csv: "),
-    "an image": ("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0\1" * 99, "cannot be read"),
+    "an image": ("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0\1" * 99, "holds binary data"),
     "binary with NUL bytes": ("t.csv", b"\0\1\2\3" * 99, "holds binary data"),
-    "UTF-16 with its mark": ("t.csv", GOOD.encode("utf-16"), "is UTF-16 text. Save it as UTF-8"),
-    "UTF-16 without a mark": ("t.csv", GOOD.encode("utf-16-le"), "holds binary data"),
-    "Latin-1 header": ("t.csv", f"título,{GOOD}".encode("latin-1"), "the header cannot be read"),
-    "carriage returns alone": ("t.csv", GOOD.replace("\n", "\r"), "carriage returns alone"),
-    "no ending": ("tracks", GOOD, "expected a name that ends in .csv, .csv.gz, .parquet"),
-    "spreadsheet ending": ("t.xlsx", GOOD, "expected a name that ends in"),
-    "only .gz": ("t.gz", gzip.compress(GOOD.encode()), "expected a name that ends in"),
-    ".gz that is no gzip": ("t.csv.gz", GOOD, "is named .gz but is not compressed by gzip"),
-    "gzip named csv": ("t.csv", gzip.compress(GOOD.encode()), "Rename it to .csv.gz"),
-    "zip named csv": ("t.csv", zip_of(GOOD), "is compressed by zip although its name says CSV"),
-    "zip named gz": ("t.csv.gz", zip_of(GOOD), "is not compressed by gzip"),
-    "bzip2 named csv": ("t.csv", b"BZh91AY&SY" + b"\1" * 50, "is compressed by bzip2"),
-    "xz named csv": ("t.csv", b"\xfd7zXZ\0" + b"\1" * 50, "is compressed by xz"),
+    "bzip2 named csv": ("t.csv", b"BZh91AY&SY" + b"\1" * 50, "cannot be read"),
+    "xz named csv": ("t.csv", b"\xfd7zXZ\0" + b"\1" * 50, "cannot be read"),
     "gzip cut in its head": ("t.csv.gz", gzip.compress(GOOD.encode())[:6], "cannot be read"),
     "gzip cut short": ("t.csv.gz", gzip.compress(GOOD.encode())[:-12], "cannot be read"),
     "gzip cut far in": ("t.csv.gz", gzip.compress(LONG.encode())[:-40], "t.csv.gz: "),
@@ -388,28 +383,13 @@ BAD_FILES = {
     "parquet that is text": ("t.parquet", GOOD, "cannot be read"),
     "parquet of few bytes": ("t.parquet", b"PAR1", "cannot be read"),
     "parquet named csv": ("t.csv", b"PAR1\x15\0\x15\x80" * 9, "holds binary data"),
-    "unknown header": ("t.csv", "name,size\nx,1\n", "no known catalogue has this header"),
-    "no header": ("t.csv", csv_text(song(), song()), "no known catalogue has this header"),
-    "semicolons between columns": ("t.csv", GOOD.replace(",", ";"), "save the file as comma-sep"),
-    "tabs between columns": ("t.csv", GOOD.replace(",", "\t"), "save the file as comma-separated"),
-    "bars between columns": ("t.csv", GOOD.replace(",", "|"), "save the file as comma-separated"),
-    "a needed name twice": (
+    "unknown header": ("t.csv", "name,size\nx,1\n", "It lacks artists. Expected a column"),
+    "a header without artists": ("t.csv", "id,title\nx,One\n", "It lacks artists"),
+    "a header nearly known": (
         "t.csv",
-        csv_text([*PLAIN, "energy"], [*song(), "1"]),
-        "the header names energy more than once",
+        "id,titel_,artsits\nx,One,A\n",
+        "rename 'artsits' to artists",
     ),
-    "a needed name missing": (
-        "t.csv",
-        csv_text(WITHOUT_ENERGY, ["x"] * len(WITHOUT_ENERGY)),
-        "The nearest is segue (Segue's own plain CSV: one song a line, artists and genres "
-        "separated by semicolons), which also needs: energy.",
-    ),
-    "a needed name misspelt": (
-        "t.csv",
-        GOOD.replace("speechiness", "speechyness"),
-        "Perhaps rename speechyness to speechiness.",
-    ),
-    "a header that begins with a blank line": ("t.csv", "\n" + GOOD, "no known catalogue"),
 }
 
 
@@ -432,19 +412,19 @@ def test_a_bad_parquet_file_is_refused(tmp_path):
 def test_a_parquet_file_with_damaged_pages_is_refused(tmp_path):
     whole = parquet_bytes(tmp_path, pl.DataFrame([typed_song(song_id=str(n)) for n in range(999)]))
     said = refusal(written(tmp_path, whole[:10] + b"\xff" * 400 + whole[410:], "t.parquet"))
-    assert "It is damaged or cut short: fetch it again." in said
+    assert "t.parquet: cannot be read" in said
 
 
 def test_parquet_of_other_columns_or_none_is_refused(tmp_path):
     other = parquet(tmp_path, {"name": "x", "size": 1})
-    assert "no known catalogue has this header" in refusal(other)
+    assert "It lacks artists" in refusal(other)
     none = parquet(tmp_path, schema=list(PLAIN), name="none.parquet")
     assert "has a header and no rows below it" in refusal(none)
 
 
 def test_a_column_whose_type_cannot_be_text_is_refused(tmp_path):
     path = parquet(tmp_path, typed_song(title=b"\xff\xfe"))
-    assert "could not be read to its end" in refusal(path)
+    assert "cannot be read" in refusal(path)
 
 
 def test_a_missing_file_a_folder_and_a_broken_link_are_refused(tmp_path):
@@ -516,20 +496,19 @@ BAD_ROWS = {
     "title of spaces": (bad(title="  \u00a0"), "title is missing"),
     "no artist": (bad(artists=""), "artists is missing"),
     "no artist between semicolons": (bad(artists="; ;"), "artists '; ;' is not a list of names"),
-    "no sound": (bad(**dict.fromkeys(AUDIO, "")), "no audio feature is given"),
-    "key of another kind": (bad(key="C#"), "key 'C#' is not a whole number"),
+    "key of another kind": (bad(key="Q#"), "key 'Q#' is not a whole number"),
     "key between": (bad(key="1.5"), "key '1.5' is not a whole number"),
     "key -2": (bad(key="-2"), "key '-2' is not 0 to 11"),
     "key 12": (bad(key="12"), "key '12' is not 0 to 11"),
     "mode 2": (bad(mode="2"), "mode '2' is not 0 to 1"),
-    "mode in words": (bad(mode="major"), "mode 'major' is not a whole number"),
+    "mode in words": (bad(mode="dorian"), "mode 'dorian' is not a whole number"),
     "loudness in words": (bad(loudness="loud"), "loudness 'loud' is not a number"),
-    "loudness with its unit": (bad(loudness="-6 dB"), "loudness '-6 dB' is not a number"),
+    "loudness in another unit": (bad(loudness="-6 W"), "loudness '-6 W' is not a number"),
     "loudness above all": (bad(loudness="11"), "loudness '11' is not -70 to 10"),
     "tempo below 0": (bad(tempo="-1"), "tempo '-1' is not 1 to 400"),
     "tempo beyond sense": (bad(tempo="401"), "tempo '401' is not 1 to 400"),
     "length below 0": (bad(duration_ms="-5"), "duration_ms '-5' is not at least 1"),
-    "length as a clock": (bad(duration_ms="3:20"), "duration_ms '3:20' is not a whole number"),
+    "length as half a clock": (bad(duration_ms="3:2"), "duration_ms '3:2' is not a whole"),
     "length beyond counting": (bad(duration_ms="1e300"), "duration_ms '1e300' is not a whole"),
     **{
         f"{name} {value}": (bad(**{name: value}), f"{name} '{value}' is not {rest}")
@@ -539,7 +518,7 @@ BAD_ROWS = {
     **{
         f"{name} {value}": (bad(**{name: value}), f"{name} '{value}' is not ")
         for name in ("acousticness", "instrumentalness", "tempo", "key", "duration_ms")
-        for value in ("nan", "inf", "-inf", "0x1", "1_0", "1,5", "٣")
+        for value in ("0x1", "1_0", "1,5,2", "٣")
     },
     "several faults": (
         bad(key="12", energy="2", title=""),
@@ -551,7 +530,7 @@ BAD_ROWS = {
 @pytest.mark.parametrize(("line", "reason"), BAD_ROWS.values(), ids=BAD_ROWS)
 @pytest.mark.parametrize("place", ["in the middle", "at the end"])
 def test_a_bad_row_is_rejected_alone_with_its_line_and_reason(tmp_path, line, reason, place):
-    before = csv_text(PLAIN, song(song_id="a"), song(song_id="b", title="two\nlines")).encode()
+    before = csv_text(PLAIN, song(song_id="a"), song(song_id="b", title="zwölf\nlines")).encode()
     after = csv_text(song(song_id="c", title='q "q", q'), song(song_id="d", title="3\n4")).encode()
     end = b"\n" + after if place == "in the middle" else b""
     usable, unusable = judged(written(tmp_path, before + line + end))
@@ -577,7 +556,7 @@ def test_blank_lines_are_no_rows_but_count_as_lines(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100, 1000])
 def test_a_record_may_lie_across_blocks(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(sources, "BLOCK_BYTES", size)
+    monkeypatch.setattr(dialects, "BLOCK_BYTES", size)
     rows = [song(song_id=f"s{n}", title=f'é "{n}",\n\n{n}') for n in range(20)]
     path = written(tmp_path, csv_text(PLAIN, *rows, end="\r\n"))
     found, malformed = read(path)
@@ -590,7 +569,7 @@ def test_a_record_may_lie_across_blocks(tmp_path, monkeypatch, size):
 def test_a_quote_that_stays_open_costs_one_line_wherever_the_blocks_end(
     tmp_path, monkeypatch, size
 ):
-    monkeypatch.setattr(sources, "BLOCK_BYTES", size)
+    monkeypatch.setattr(dialects, "BLOCK_BYTES", size)
     goods = [csv_text(song(song_id=f"s{n}")) for n in range(150)]
     goods[10] = goods[70] = goods[149] = 'open,"quote,\n'
     usable, unusable = judged(written(tmp_path, csv_text(PLAIN) + "".join(goods)))
@@ -600,7 +579,7 @@ def test_a_quote_that_stays_open_costs_one_line_wherever_the_blocks_end(
 
 
 def test_a_quoted_field_may_run_over_so_many_lines_and_no_more(tmp_path):
-    longest = "\n".join("x" * sources.LONGEST_RECORD)
+    longest = "\n".join("x" * records.LONGEST_RECORD)
     path = plain_file(tmp_path, song(title=longest), song(song_id="s2"))
     assert list(judged(path)[0].values()) == ["s1", "s2"]
     path = plain_file(tmp_path, song(title=longest + "\nx"), song(song_id="s2"))
@@ -610,7 +589,9 @@ def test_a_quoted_field_may_run_over_so_many_lines_and_no_more(tmp_path):
 
 
 def test_bytes_that_are_no_text_do_not_hide_inside_quotes_over_lines(tmp_path):
-    text = csv_text(PLAIN).encode() + b'bad,"two\nl\xe9nes",x\n' + csv_text(song()).encode()
+    text = (
+        csv_text(PLAIN).encode() + b'bad,"two\nl\xe9nes",x\n' + csv_text(song(title="é")).encode()
+    )
     usable, unusable = judged(written(tmp_path, text))
     assert usable == {4: "s1"}
     assert unusable == {
@@ -673,7 +654,7 @@ def test_every_line_leaves_once_and_no_good_one_is_lost(tmp_path_factory, pieces
     path = tmp_path_factory.mktemp("mixture") / "t.csv"
     path.write_bytes((csv_text(PLAIN).encode() + body).replace(b"\n", end.encode()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "BLOCK_BYTES", size)
+        patch.setattr(dialects, "BLOCK_BYTES", size)
         rows, malformed = read(path)
     found = {n: (i, t) for n, i, t in rows.select("line", "song_id", "title").iter_rows()}
     assert expected.items() <= found.items()

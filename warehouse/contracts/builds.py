@@ -14,7 +14,7 @@ SOURCES = Table(
         Column(
             "kind", pl.String, "What it was read for: tracks, genres, playlists, ratings or mbids."
         ),
-        Column("format", pl.String, "The format it was recognised as."),
+        Column("format", pl.String, "How the file is written."),
         Column("sha256", pl.String, "Hash of the file as it was on disk."),
         Column("rows_read", pl.Int64, "Rows below the header, or entries in JSON.", "rows", low=0),
         Column("songs", pl.Int64, "Rows that became a song.", "rows", low=0),
@@ -50,7 +50,8 @@ SOURCES = Table(
         Column(
             "passed_over",
             pl.Int64,
-            "Plays shorter than 30 seconds, and podcast episodes.",
+            "What is not a song: podcasts, audiobooks, local files, entries without a name; and "
+            "plays shorter than 30 seconds.",
             "rows",
             low=0,
         ),

@@ -172,9 +172,10 @@ FILES = Table(
     columns=(
         Column("file", pl.Int64, "Position of the file among those given.", low=0),
         Column("source", pl.String, "Name of the file."),
-        Column("format", pl.String, "The catalogue format."),
+        Column("format", pl.String, "How the file is written."),
         Column("sha256", pl.String, "Hash of the file as it was on disk."),
         Column("rows_read", pl.Int64, "Rows below the header.", "rows", low=0),
+        Column("passed_over", pl.Int64, "Rows that are not songs.", "rows", low=0),
     ),
 )
 

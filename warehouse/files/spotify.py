@@ -5,11 +5,9 @@ the listening history, short or extended. Which one it is shows in its shape, no
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -17,12 +15,11 @@ import polars as pl
 from pydantic import AliasPath, BaseModel, Field, NonNegativeInt, ValidationError, field_validator
 
 from warehouse.errors import InputError
-from warehouse.files.formats import Format
+from warehouse.files.content import Content
+from warehouse.files.records import MALFORMED_SCHEMA, SURROGATE
 
 COLUMNS = ("playlist", "song_id", "title", "artists", "ended_at", "played_ms")
 ROWS_SCHEMA = {"line": pl.Int64, "row": pl.String, **dict.fromkeys(COLUMNS, pl.String)}
-MALFORMED_SCHEMA = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
-SURROGATE = re.compile("[\ud800-\udfff]")
 SAVED = "saved tracks"
 EPISODE = "spotify:episode:"
 LOCAL = "spotify:local:"
@@ -40,14 +37,12 @@ class _Entry(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _unicode(cls, value: object) -> object:
-        if isinstance(value, str) and SURROGATE.search(value):
-            raise ValueError("is not Unicode text")
-        return value
+        return SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 class _Saved(_Entry):
-    title: str = Field(alias="track")
-    artists: str = Field(alias="artist")
+    title: str | None = Field(None, alias="track")
+    artists: str | None = Field(None, alias="artist")
     song_id: str | None = Field(None, alias="uri")
 
 
@@ -58,8 +53,8 @@ class _Listed(_Entry):
 
 
 class _Played(_Entry):
-    title: str = Field(alias="trackName")
-    artists: str = Field(alias="artistName")
+    title: str | None = Field(None, alias="trackName")
+    artists: str | None = Field(None, alias="artistName")
     ended_at: str = Field(alias="endTime")
     played_ms: NonNegativeInt = Field(alias="msPlayed")
 
@@ -77,46 +72,46 @@ class _Export:
     """One kind of file: how to know it, where its entries are and what each must hold.
 
     Args:
+        name: what it is.
+        about: how to know it.
         entries: returns playlist and entry for each, or None where the file is of another kind.
     """
 
-    format: Format
+    name: str
+    about: str
     model: type[_Entry]
     entries: Callable[[Any], list[tuple[str | None, Any]] | None]
 
 
-def recognised(path: Path) -> Format:
-    """Return the format of an export and see that it holds an entry.
+def recognised(content: Content) -> str | None:
+    """Return what export of Spotify's a content is, or None where it is none.
 
     Raises:
-        InputError: the file is not JSON, of an unknown shape, or empty.
+        InputError: it is not JSON, or holds no entries.
     """
-    export, found = _opened(path)
+    opened = _opened(content)
+    if opened is None:
+        return None
+    export, found = opened
     if not found:
-        raise InputError(f"{path}: holds no entries ({export.format.about}). Export it again.")
-    return export.format
+        raise InputError(f"{content.name}: holds no entries ({export.about}). Export it again.")
+    return export.name
 
 
-def entries(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return what can be read of every entry of a file, and the malformed ones: ``entries_in``."""
-    return _read(*_opened(path))
-
-
-def entries_in(text: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return what can be read of every entry of a file's text, and the malformed ones.
-
-    Args:
-        text: what the file holds.
-        name: what messages call it.
+def entries(content: Content) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what can be read of every entry of an export, and the malformed ones.
 
     Returns:
         The first follows ``ROWS_SCHEMA``, the second ``MALFORMED_SCHEMA``; ``line`` is the
         position of the entry in the file, from 1.
 
     Raises:
-        InputError: the text is not JSON, or of an unknown shape.
+        InputError: it is not JSON, or no export of Spotify's.
     """
-    return _read(*_recognised(text, name))
+    opened = _opened(content)
+    if opened is None:
+        raise InputError(f"{content.name}: is no export of Spotify's.")
+    return _read(*opened)
 
 
 def _read(
@@ -138,34 +133,36 @@ def _read(
     )
 
 
-def _opened(path: Path) -> tuple[_Export, list[tuple[str | None, Any]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except ValueError as error:
-        raise _damaged(str(path), error) from error
-    return _recognised(text, str(path))
-
-
-def _recognised(text: str, name: str) -> tuple[_Export, list[tuple[str | None, Any]]]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(name, error) from error
+def _opened(content: Content) -> tuple[_Export, list[tuple[str | None, Any]]] | None:
+    value = parsed(content)
     for export in EXPORTS:
         found = export.entries(value)
         if found is not None:
             return export, found
-    raise InputError(
-        f"{name}: not known as one of Spotify's own exports. Expected "
-        f"{', '.join(export.format.about for export in EXPORTS)}. Found {_shape(value)}. "
-        "Other playlists can be given as CSV."
-    )
+    return None
 
 
-def _damaged(name: str, error: Exception) -> InputError:
+def parsed(content: Content) -> Any:
+    """Return the value that a JSON file holds.
+
+    Raises:
+        InputError: it is not JSON.
+    """
+    try:
+        return json.loads(content.plain().decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{content.name}: cannot be read as JSON in UTF-8: {error}. It is damaged or cut "
+            "short: fetch it again."
+        ) from error
+
+
+def unknown(content: Content) -> InputError:
+    """Return what to say of JSON that holds no table and is no export of Spotify's."""
     return InputError(
-        f"{name}: cannot be read as JSON in UTF-8: {error}. It is damaged or cut short: "
-        "fetch it again."
+        f"{content.name}: not known as one of Spotify's own exports, nor as an array of objects "
+        f"with titles and artists. Expected {', '.join(export.about for export in EXPORTS)}. "
+        f"Found {_shape(parsed(content))}. Other playlists can be given as CSV."
     )
 
 
@@ -182,7 +179,8 @@ def _plain(value: Any) -> Any:
     """Say of an entry without a track what it is instead: an episode, or a file of one's own."""
     if not isinstance(value, dict):
         return value
-    if any(value.get(name) for name in ("episode", "spotify_episode_uri", "audiobook_uri")):
+    other = ("episode", "audiobook", "spotify_episode_uri", "audiobook_uri", "episodeName")
+    if any(value.get(name) for name in other):
         return {**value, "track": {"trackUri": EPISODE}, "spotify_track_uri": EPISODE}
     local = value.get("localTrack")
     parts = str(local.get("uri")).split(":") if isinstance(local, dict) else []
@@ -213,7 +211,10 @@ def _reason(error: ValidationError) -> str:
 
 def _saved(value: Any) -> list[tuple[str | None, Any]] | None:
     tracks = value.get("tracks") if isinstance(value, dict) else None
-    return [(SAVED, entry) for entry in tracks] if isinstance(tracks, list) else None
+    if not isinstance(tracks, list):
+        return None
+    names = {name for entry in tracks if isinstance(entry, dict) for name in entry}
+    return [(SAVED, entry) for entry in tracks] if not names or "track" in names else None
 
 
 def _listed(value: Any) -> list[tuple[str | None, Any]] | None:
@@ -228,7 +229,7 @@ def _listed(value: Any) -> list[tuple[str | None, Any]] | None:
         if not isinstance(items, list):
             found.append((None, {"track": playlist}))
             continue
-        name = SURROGATE.sub("?", str(playlist.get("name") or "untitled"))
+        name = SURROGATE.sub("\ufffd", str(playlist.get("name") or "untitled"))
         times[name] += 1
         label = name if times[name] == 1 else f"{name} ({times[name]})"
         found += [(label, item) for item in items]
@@ -245,34 +246,28 @@ def _history(mark: str) -> Callable[[Any], list[tuple[str | None, Any]] | None]:
     return entries
 
 
-def _format(name: str, about: str) -> Format:
-    return Format(name, about, renamed={}, same=COLUMNS, artists="one name")
-
-
 EXPORTS = (
     _Export(
-        _format("spotify-library", "saved tracks (YourLibrary.json: an object with 'tracks')"),
+        "Spotify library",
+        "saved tracks (YourLibrary.json: an object with 'tracks')",
         _Saved,
         _saved,
     ),
     _Export(
-        _format("spotify-playlists", "playlists (Playlist1.json: an object with 'playlists')"),
+        "Spotify playlists",
+        "playlists (Playlist1.json: an object with 'playlists')",
         _Listed,
         _listed,
     ),
     _Export(
-        _format(
-            "spotify-history",
-            "listening history (StreamingHistory*.json: an array of objects with 'msPlayed')",
-        ),
+        "Spotify history",
+        "listening history (StreamingHistory*.json: an array of objects with 'msPlayed')",
         _Played,
         _history("msPlayed"),
     ),
     _Export(
-        _format(
-            "spotify-history-extended",
-            "extended history (Streaming_History_Audio_*.json: an array with 'ms_played')",
-        ),
+        "Spotify extended history",
+        "extended history (Streaming_History_Audio_*.json: an array with 'ms_played')",
         _PlayedFully,
         _history("ms_played"),
     ),

@@ -27,7 +27,7 @@ tracks as (
         0 as matched_by_id,
         0 as matched_by_name,
         0 as unmatched,
-        0 as passed_over
+        files.passed_over
     from files
     left join firsts using (file)
     left join usable using (file)
