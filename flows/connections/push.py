@@ -15,7 +15,7 @@ from warehouse.connectors.http import Clock
 from warehouse.connectors.musicbrainz import Song
 from warehouse.contracts import USER_RECOMMENDATIONS
 from warehouse.errors import InputError
-from warehouse.files.playlists import entries
+from warehouse.files.sources import entries
 from warehouse.published import Published
 
 EXPORTS = ("spotify", "apple_music", "soundcloud")
