@@ -97,14 +97,15 @@ def test_a_row_that_is_lent_for_display_stops_a_build(build, golden, tmp_path, m
 
 
 def test_an_origin_that_cannot_be_read_is_an_error_in_words(build, golden, tmp_path):
-    tracks = shutil.copy(golden / "tracks.csv", tmp_path)
+    tracks = tmp_path / "tracks.csv"
+    shutil.copy(golden / "tracks.csv", tracks)
     origin_path(tmp_path / "tracks.csv").write_text("{")
     with pytest.raises(InputError, match="Fetch it again"):
-        build(tmp_path / "var", tmp_path / "tracks.csv" if tracks else "", neighbours=3)
+        build(tmp_path / "var", tracks, neighbours=3, fresh=True)
     wrong = {**asdict(facts("open")), "licence": "free"}
     origin_path(tmp_path / "tracks.csv").write_text(json.dumps(wrong))
     with pytest.raises(InputError, match="'free'"):
-        build(tmp_path / "var", tmp_path / "tracks.csv", neighbours=3)
+        build(tmp_path / "var", tracks, neighbours=3, fresh=True)
 
 
 @pytest.fixture
@@ -133,6 +134,7 @@ def chosen(home, fake, **others):
     return settings(home=home, **given, **others)
 
 
+@pytest.mark.slow
 def test_listens_change_what_is_recommended_to_who_played_them(demo, rob, build, rows, tmp_path):
     home = tmp_path / "var"
     picked = chosen(home, rob)
