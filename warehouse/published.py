@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warehouse import export
+from warehouse.contracts import TABLES
+from warehouse.ddl import quoted
 from warehouse.errors import InputError, NothingPublished
-from warehouse.manifest import Manifest, load_model, read_manifest
+from warehouse.manifest import Manifest, OtherVersion, load_model, read_manifest
 from warehouse.site.describe import query
 
 if TYPE_CHECKING:  # importing it takes a second, which looking a song up need not wait for
@@ -34,6 +37,7 @@ class Published:
 
     Raises:
         NothingPublished: the folder holds no ``segue.db``.
+        OtherVersion: it was made by a version of Segue whose builds this one cannot read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +46,7 @@ class Published:
         if not self.file.is_file():
             raise NothingPublished(f"{self.file} does not exist: run `segue build` first")
         self.closed = False
+        _require_known(self)
         self._own = threading.local()
         self._made: dict[Callable[[Published], Any], Any] = {}
         self._making = threading.RLock()
@@ -94,6 +99,22 @@ class Published:
     def rows(self, name: str, **parameters: object) -> list[Row]:
         """Return the rows of ``warehouse/sql/queries/<name>.sql``, by the names of its columns."""
         return [dict(row) for row in self.database.execute(query(name), parameters)]
+
+
+def _require_known(build: Published) -> None:
+    """Raise where a build lacks what this version of Segue reads, as one made by another may."""
+    lacking: list[str] = []
+    with closing(export.opened(build.file)) as database:
+        for table in TABLES:
+            rows = database.execute(f"pragma table_info({quoted(table.name)})")
+            there = {row[1] for row in rows}
+            missing = [f"{table.name}.{name}" for name in table.schema if name not in there]
+            lacking += missing if there else [table.name]
+    if lacking:
+        raise OtherVersion(
+            f"{build.folder.name} was made by Segue {build.manifest.code_version} and lacks what "
+            f"this version reads: {', '.join(lacking)}. Run: segue build"
+        )
 
 
 def _vectors(build: Published) -> NDArray[np.float32]:

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from warehouse import release
+from warehouse.choices import read_choices
 from warehouse.errors import NothingPublished, SegueError
+from warehouse.manifest import DamagedBuild, damage
 from warehouse.release import Home
 
 logger = logging.getLogger(__name__)
@@ -105,19 +107,24 @@ class Live:
     def _first(self) -> Edition:
         """Open the build that is served or, where that is damaged, the newest that is whole."""
         served = release.published(self._home)
-        others = (self._home.builds / build.name for build in reversed(release.builds(self._home)))
-        damage: Exception | None = None
+        choices = read_choices(self._home.root)
+        others = (
+            self._home.builds / build.name
+            for build in reversed(release.builds(self._home))
+            if not choices.hold_on(build.build_id)
+        )
+        problem: Exception | None = None
         for folder in (served, *(other for other in others if other.name != served.name)):
             try:
                 return self._open(folder)
             except READ_ERRORS as error:
-                damage = damage or error
+                problem = problem or error
                 self._refused = served
                 logger.error("%s is not shown: %s", folder, error)
         raise NothingPublished(
-            f"{served} cannot be read: {damage}. No other build of {self._home.root} can be "
+            f"{served} cannot be read: {problem} No other build of {self._home.root} can be "
             "either: run `segue build` to make one."
-        ) from damage
+        ) from problem
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, or begin and end with the server."""
@@ -182,11 +189,19 @@ class Live:
     def _open(self, folder: Path) -> Edition:
         lease = release.leased(folder)
         try:
+            _require_whole(folder)
             app, close = self._opened(folder)
         except BaseException:
             os.close(lease)
             raise
         return Edition(folder, app, close, lease)
+
+
+def _require_whole(folder: Path) -> None:
+    """Raise where a file of a build is not the one that was published: a second a gigabyte."""
+    wrong = damage(folder)
+    if wrong:
+        raise DamagedBuild(f"It is not whole: {'; '.join(wrong)}.")
 
 
 async def _ask(edition: Edition) -> None:

@@ -328,6 +328,39 @@ def test_a_build_that_nobody_looked_after_for_long_is_stale(own_home, monkeypatc
     assert "Stale: no run has ended well since 2026-01-02T03:04:05+00:00" in checked.output
 
 
+def test_a_diff_says_what_changed_between_two_builds(home):
+    shown = segue("diff", "--home", home).output
+    first, second = sorted(path.name for path in (home / "builds").iterdir())[:2]
+    assert shown.startswith(f"{first} -> {second}\n")
+    assert "neighbours: 2 -> 3" in shown
+    assert "list changed: 12" in shown
+    assert "4 of 5 shared: 12" in shown
+    backwards = json.loads(segue("diff", second, first, "--json", "--home", home).stdout)
+    by_kind = {row["change"]: row for row in backwards["changes"]}
+    assert (by_kind["setting"]["before"], by_kind["setting"]["after"]) == ("3", "2")
+    same = segue("diff", first, first, "--home", home)
+    assert "list changed" not in same.output
+    assert "There is no build nothing" in refused(segue("diff", "nothing", "--home", home))
+
+
+def test_a_build_whose_lists_changed_too_much_on_the_same_sources_waits(own_home, monkeypatch):
+    monkeypatch.setenv("SEGUE_MAX_CHURN", "0.5")
+    served = (own_home / "current").resolve().name
+    words = ("build", "--direct", "--tracks", TRACKS, "--neighbours", 4, "--home", own_home)
+    told = refused(segue(*words), code=3)
+    assert "100.0% of the lists changed on the same sources" in told
+    assert (own_home / "current").resolve().name == served
+    waiting = max(path.name for path in (own_home / "builds").iterdir())
+    assert f"segue publish {waiting}" in told
+    again = refused(segue(*words), code=3)
+    assert f"{waiting} waits since " in again
+    assert max(path.name for path in (own_home / "builds").iterdir()) == waiting
+    assert segue("builds", "--keep", 1, "--home", own_home).output.startswith("Deleted: none")
+    assert segue("status", "--check", "--home", own_home).exit_code == 1
+    assert f"Now serving {waiting}." in segue("publish", "--home", own_home).output
+    assert "Nothing to do" in segue(*words).output
+
+
 def similar(home, *words, stdin=None):
     result = segue("similar", "--home", home, "--json", *words, stdin=stdin)
     assert result.exit_code == 0, result.stderr

@@ -128,16 +128,29 @@ def test_what_a_closed_build_held_is_let_go(home):
     assert asyncio.run(visit()) == []
 
 
-def test_a_damaged_build_is_not_shown_and_the_last_good_one_goes_on(home, caplog):
-    damaged = home.builds / names(home)[1] / "segue.db"
-    whole = damaged.read_bytes()
-    damaged.chmod(0o644)
-    damaged.write_bytes(whole[: len(whole) // 3])
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
 
+
+def turned(file: Path) -> None:
+    """Turn one bit in the middle."""
+    whole = bytearray(file.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("hurt", [cut, turned])
+@pytest.mark.parametrize(
+    "name", ["segue.db", "manifest.json", "models/encoder.joblib", "parquet/songs.parquet"]
+)
+def test_a_damaged_build_is_not_shown_and_the_last_good_one_goes_on(home, caplog, name, hurt):
     async def visit():
         live = application(home.root, SWITCHES)
         async with asking(live) as client:
             release.promote(home, names(home)[1])
+            damaged = home.builds / names(home)[1] / name
+            damaged.chmod(0o644)
+            hurt(damaged)
             moved = [await live.look(), await live.look()]
             return moved, await shown(client)
 
@@ -147,6 +160,7 @@ def test_a_damaged_build_is_not_shown_and_the_last_good_one_goes_on(home, caplog
     said = [record.getMessage() for record in caplog.records if "is not shown" in record.msg]
     assert len(said) == 1
     assert names(home)[1] in said[0]
+    assert name in said[0]
 
 
 def test_where_the_served_build_is_damaged_the_newest_whole_one_is_shown(home):
