@@ -70,6 +70,10 @@ class Found(Protocol):
     def about(self) -> bool:
         """Whether the query says that a meaning is asked for: songs about money."""
 
+    @property
+    def latin(self) -> str:
+        """The query in Latin letters where it is in others, else empty."""
+
     def meant(self) -> Sequence[Candidate]:
         """Return songs whose title means what the query means, best first."""
 
@@ -158,6 +162,8 @@ def likeness(query: str, songs: Sequence[Candidate]) -> SingleMatrix:
     errors = _scores(_closed(query), list(chain.from_iterable(closed)), OSA.normalized_similarity)
     best = np.zeros(len(songs), dtype=np.float32)
     np.maximum.at(best, owners, errors)
+    titles = [song.titles[-1] for song in songs]
+    np.maximum(best, _scores(query, titles, fuzz.token_sort_ratio) * (ANY_ORDER / 100), out=best)
     whole = [" ".join((song.titles[0], *song.artists)) for song in songs]
     short = [f"{song.titles[-1]} {song.artists[0]}" for song in songs]
     np.maximum(best, _scores(query, whole, fuzz.token_set_ratio) * (SOME_WORDS / 100), out=best)
@@ -167,17 +173,19 @@ def likeness(query: str, songs: Sequence[Candidate]) -> SingleMatrix:
 
 def _legs(found: Found) -> dict[str, dict[str, Candidate]]:
     """Return for each list the families in it, in order, and the song that stands for each."""
-    close = likeness(found.query, found.spelt)
+    queries = [text for text in (found.query, found.latin) if text] or [""]
+    close = np.max([likeness(query, found.spelt) for query in queries], axis=0)
     alike = sorted(zip(found.spelt, close.tolist(), strict=True), key=_closest)
-    known = sorted({s.song_id: s for s in (*found.spelt, *found.worded)}.values(), key=_popular)
-    typed = _closed(found.query)
-    begun = {s.song_id: [t for t in spellings(s) if t.startswith(typed)] for s in known}
+    readings = {(s.song_id, s.titles, s.artists): s for s in (*found.spelt, *found.worded)}
+    known = sorted(readings.values(), key=_popular)
+    typed = tuple(map(_closed, queries))
+    begun = [(s, [text for text in spellings(s) if text.startswith(typed)]) for s in known]
     spelling = _families(song for song, score in alike if score >= FAINTEST)
     sure = bool(alike) and alike[0][1] >= SURE and not found.about
     meant = () if sure else found.meant()
     return {
-        "exact": _families(song for song in known if typed in begun[song.song_id]),
-        "prefix": _families(song for song in known if begun[song.song_id]),
+        "exact": _families(s for s, texts in begun if set(typed) & set(texts)),
+        "prefix": _families(s for s, texts in begun if texts),
         "spelling": spelling,
         "words": _families(found.worded),
         "meaning": _families(song for song in meant if song.family_id not in spelling),

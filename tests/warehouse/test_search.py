@@ -338,3 +338,55 @@ def test_every_song_of_the_demo_is_found_by_name_and_through_errors(demo):
     assert ways.exact >= 0.95 * len(asked)
     assert ways.edited >= 0.95 * len(asked)
     assert ways.turned >= 0.95 * len(asked)
+
+
+SCRIPTS = [
+    ("k1", "k1", "Группа крови", ["Кино"], 50),
+    ("k2", "k2", "Kino", ["Somebody"], 1),
+    ("a1", "a1", "نسم علينا الهوى", ["فيروز"], 60),
+    ("j1", "j1", "夜に駆ける", ["YOASOBI"], 70),
+    ("g1", "g1", "Ζορμπάς", ["Μίκης Θεοδωράκης"], 40),
+    ("p1", "p1", "Łódź", ["Paweł"], 5),
+]
+
+
+@pytest.fixture(scope="module")
+def scripts():
+    database, searcher = searcher_of(SCRIPTS)
+    with closing(database):
+        yield searcher
+
+
+@pytest.mark.parametrize(
+    ("query", "song_id"),
+    [
+        ("Kino gruppa krovi", "k1"),
+        ("gruppa krovi", "k1"),
+        ("Группа крови", "k1"),
+        ("Кино", "k1"),
+        ("Fairuz", "a1"),
+        ("فيروز", "a1"),
+        ("夜に駆ける", "j1"),
+        ("zormpas", "g1"),
+        ("Zorbas theodorakis", "g1"),
+        ("lodz", "p1"),
+    ],
+)
+def test_songs_are_found_across_scripts(scripts, query, song_id):
+    hits = scripts.search(query)
+    assert hits[0].song_id == song_id
+
+
+def test_a_name_in_another_script_finds_the_songs_that_write_it_in_latin(scripts):
+    assert "k2" in ids(scripts.search("Кино"))
+
+
+def test_suggestions_begin_in_either_script(scripts):
+    assert "k1" in ids(scripts.suggest("grup"))
+    assert "k1" in ids(scripts.suggest("Груп"))
+
+
+def test_of_titles_as_near_as_each_other_the_best_known_comes_first():
+    short = song("a", "billie jean", "zk", popularity=54)
+    famous = song("b", "billie jean", "michael jackson", popularity=85)
+    assert ids(ranked(Found("bilie jene", [short, famous]), 10)) == ["b", "a"]

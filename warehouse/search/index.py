@@ -9,7 +9,7 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
@@ -17,7 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from warehouse.search import meanings
-from warehouse.search.text import LONGEST, PAD, WORD, base, folded, grams, padded
+from warehouse.search.text import (
+    LONGEST,
+    PAD,
+    WORD,
+    base,
+    folded,
+    grams,
+    padded,
+    romanised,
+    skeleton,
+)
 
 Numbers = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]
@@ -29,6 +39,7 @@ LONG = 0.4  # how much a long spelling is held against it
 ALL = 1 - 1e-5  # of the grams, but for rounding
 COMMON = 5000  # songs; BM25 has to score every song with the rarest word
 WORDED = 100
+CONSONANTS = 3  # of a name that is looked for by its consonants alone
 WORDS = 3  # in a title, about
 MEANT = 100
 CLOSE = 0.6  # cosine of two titles that mean the same, about
@@ -68,6 +79,9 @@ from songs
 join families on families.family_id = songs.family_id
 """
 HOLDERS = "select width, gaps from songs_fts_grams where gram in (select value from json_each(?))"
+BY_CONSONANTS = """
+select spelling from songs_fts_skeletons where skeleton = ? order by spelling limit 100
+"""
 COUNTS = "select term, doc from songs_fts_words where term in (select value from json_each(?))"
 
 
@@ -91,6 +105,7 @@ class Found:
     worded: Sequence[Song] = ()
     about: bool = False
     meant: Callable[[], Sequence[Song]] = tuple
+    latin: str = ""  # the query in Latin letters, where it is in others
 
 
 class Arrays:
@@ -201,9 +216,15 @@ class SearchIndex:
             return Found(query)
         about = FRAME.sub("", query)
         framed = about != query
-        spelt = self._songs(self._whole(padded(query)) if framed else self._alike(query))
+        latin = romanised(query)
+        near = self._whole(padded(query)) if framed else self._alike(query)
+        if latin and not framed:
+            near = np.union1d(near, self._alike(latin))
         worded = self._worded(self._counts(about if framed else text))
-        return Found(query, spelt, worded, framed, partial(self._meant, about, framed))
+        voiced = [] if framed else self._sounding(query)
+        meant = partial(self._meant, about, framed)
+        spelt = _in_both_scripts(self._songs(near))
+        return Found(query, spelt, [*worded, *voiced], framed, meant, latin)
 
     def begun(self, text: str) -> Found:
         """Return the popular songs in which a word begins with ``text``, or those alike."""
@@ -211,10 +232,20 @@ class SearchIndex:
         if not query:
             return Found(query)
         start = PAD[0] + query if len(query) > 1 else PAD + query
+        latin = romanised(query)
         songs = self._songs(self._whole(start))
-        held = [s for s in songs if PAD[0] + query in " ".join(("", s.titles[0], *s.artists))]
+        if latin:
+            songs += self._songs(self._whole(PAD[0] + latin if len(latin) > 1 else PAD + latin))
+        songs = _in_both_scripts(songs)
+        starts = [PAD[0] + form for form in (query, latin) if form]
+        lines = [" ".join(("", song.titles[0], *song.artists)) for song in songs]
+        held = [
+            song
+            for song, line in zip(songs, lines, strict=True)
+            if any(start in line for start in starts)
+        ]
         spelt = () if held else self._songs(self._alike(query))
-        return Found(query, spelt, held)
+        return Found(query, spelt, held, latin=latin)
 
     def _alike(self, query: str) -> Numbers:
         """Return the spellings with most of the grams of ``query``, then popular ones with all."""
@@ -245,11 +276,22 @@ class SearchIndex:
         return share / np.float32(whole)
 
     def _songs(self, spellings: Numbers) -> list[Song]:
+        """Return the song of each of some spellings, in their order."""
         rows = self.connection.execute(BY_SPELLING, [json.dumps(spellings.tolist())])
         return [
             Song(song, family, _known(popularity), _both(title, end), tuple(artists.split(PAD)))
             for song, family, popularity, title, artists, end in rows
         ]
+
+    def _sounding(self, query: str) -> list[Song]:
+        """Return songs of which title or artist has the consonants of the query, as it sounds."""
+        if len(consonants := skeleton(query)) < CONSONANTS:
+            return []
+        rows = self.connection.execute(BY_CONSONANTS, [consonants]).fetchall()
+        spellings = np.array([number for (number,) in rows], dtype=np.int64)
+        if self.only is not None and len(spellings):
+            spellings = spellings[self.only.spellings[spellings]]
+        return self._songs(spellings)
 
     def _counts(self, text: str) -> dict[str, int]:
         """Return the words of ``text`` and in how many songs each stands, the rarest first."""
@@ -308,6 +350,19 @@ class SearchIndex:
 def _both(text: str, end: int) -> tuple[str, ...]:
     """Return the text and, where that is another, its beginning up to ``end``."""
     return (text, text[:end]) if 0 < end < len(text) else (text,)
+
+
+def _in_both_scripts(songs: Sequence[Song]) -> list[Song]:
+    """Return the songs and, after them, those that are not in Latin letters once more in these."""
+    others = [s for s in songs if not all(text.isascii() for text in (*s.titles, *s.artists))]
+    return [*songs, *map(_in_latin, others)]
+
+
+def _in_latin(song: Song) -> Song:
+    titles, artists = (
+        tuple(romanised(text) or text for text in texts) for texts in (song.titles, song.artists)
+    )
+    return replace(song, titles=titles, artists=artists)
 
 
 def _known(popularity: int | None) -> int:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from warehouse.search import meanings
-from warehouse.search.text import PAD, base, folded, padded
+from warehouse.search.text import PAD, base, folded, padded, romanised, skeleton, vowelless
 
 SQL = Path(__file__).parents[1] / "sql"
 
@@ -37,8 +37,12 @@ def write_search(database: sqlite3.Connection) -> None:
     database.executemany(f"insert into songs_fts_spellings values ({slots})", spellings)
     texts = [padded(title + PAD + artists) for _, _, title, artists, _ in spellings]
     if texts:
-        database.executemany("insert into songs_fts_grams values (?, ?, ?)", _grams(texts))
         lengths = np.array([len(text) for text in texts], dtype=np.uint16)
+        both = [text + romanised_too(text) for text in texts]
+        database.executemany("insert into songs_fts_grams values (?, ?, ?)", _grams(both))
+        slots = ", ".join("?" * 2)
+        skeletons = _skeletons(spellings)
+        database.executemany(f"insert into songs_fts_skeletons values ({slots})", skeletons)
         _store(database, "lengths", lengths)
         _write_meanings(database, spellings)
 
@@ -56,6 +60,23 @@ def _spellings(database: sqlite3.Connection) -> list[Spelling]:
             end = len(spelt) if (short := base(title)) == title else len(folded(short))
             spellings.append((number, song, spelt, credited, end))
     return spellings
+
+
+def romanised_too(text: str) -> str:
+    """Return what is added to a text of another script, so that Latin letters find it as well."""
+    return "" if text.isascii() else PAD.join(map(romanised, text.split(PAD)))
+
+
+def _skeletons(spellings: list[Spelling]) -> list[tuple[str, int]]:
+    """Return the consonants of each title and name in Arabic or Hebrew, with its spelling."""
+    return sorted(
+        {
+            (skeleton(text), number)
+            for number, _, title, artists, end in spellings
+            for text in (title, title[:end], *artists.split(PAD))
+            if vowelless(text) and skeleton(text)
+        }
+    )
 
 
 def _grams(texts: list[str]) -> Iterator[tuple[int, int, bytes]]:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from anyascii import anyascii
+
 LONGEST = 200  # signs of a query that are looked at
 # Around a title or a name, so that its first sign and its last make grams too. Folded text has
 # no two spaces in a row.
@@ -15,6 +17,8 @@ TYPED = str.maketrans(
     | {"&": " and "}
     | dict.fromkeys("'’‘`´ʼ")
 )
+SOFT = re.compile("[aeiouwyh']")
+CONSONANTAL = re.compile("[\u0590-\u05ff\u0600-\u06ff\u0750-\u077f]")
 TAIL = re.compile(r"(?<=\S)\s+(?:[-–—]\s|[(\[]|(?:feat|ft|featuring)\b\.?\s).*$", re.IGNORECASE)
 
 
@@ -30,6 +34,29 @@ def folded(text: str) -> str:
         text = "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
     words = " ".join(WORD.findall(text.translate(TYPED)))
     return (words or "".join(s for s in text if s.isprintable()).strip())[:LONGEST]
+
+
+def romanised(text: str) -> str:
+    """Return folded text in Latin letters; nothing where it is in these already.
+
+    Sign by sign, so a reader of the language may write it otherwise: Кино is kino, 夜 is ye.
+    """
+    return "" if text.isascii() else " ".join(WORD.findall(anyascii(text).casefold()))[:LONGEST]
+
+
+def skeleton(text: str) -> str:
+    """Return the consonants of folded text in Latin letters, each word's in a row.
+
+    Arabic and Hebrew are written without most vowels, so فيروز and Fairuz meet as frz. Letters
+    that stand for a vowel as well as for a consonant are left out with the vowels.
+    """
+    words = WORD.findall(anyascii(text).casefold())
+    return " ".join(SOFT.sub("", word) for word in words)
+
+
+def vowelless(text: str) -> bool:
+    """Return whether a text holds a letter of Arabic or Hebrew."""
+    return CONSONANTAL.search(text) is not None
 
 
 def base(title: str) -> str:

@@ -29,6 +29,13 @@ create table songs_fts_grams (
     gaps blob not null
 );
 
+-- The consonants of titles and names in scripts that are written without most vowels.
+create table songs_fts_skeletons (
+    skeleton text not null,
+    spelling integer not null,
+    primary key (skeleton, spelling)
+) without rowid;
+
 -- Arrays that are read whole: lengths of spellings, and what base titles mean.
 create table songs_fts_arrays (
     name text primary key,
