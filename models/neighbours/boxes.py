@@ -77,6 +77,13 @@ class Boxes(Engine):
                 delayed(self._answer)(box, inside, k) for box, inside in self._asked(asked)
             )
 
+    def runs(self, boxes: int, rows: IndexMatrix | None = None) -> list[IndexMatrix]:
+        """Divide the rows that are asked for into those of so many neighbouring boxes each."""
+        asked = places(rows, len(self)) >= 0
+        inside = [self._order[positions] for _, positions in self._asked(asked)]
+        parts = range(0, len(inside), boxes)
+        return [np.concatenate(inside[start : start + boxes]) for start in parts]
+
     def _asked(self, asked: Flags) -> Iterator[tuple[int, IndexMatrix]]:
         """Yield each box that holds rows that are asked for, and the positions of these."""
         for box, (start, stop) in enumerate(zip(self._starts, self._stops, strict=True)):
