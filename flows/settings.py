@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -57,6 +57,24 @@ class Settings(BaseSettings):
     neighbours: int = Field(5, ge=1, le=100, description="Recommendations for each song.")
     hub_cap: int = Field(
         13, ge=5, description="How many lists may have a song among their first five."
+    )
+    engine: Literal["exact", "ivf"] = Field(
+        "exact",
+        description="Search for neighbours: exact, or the nearly exact inverted file of faiss for "
+        "tens of millions of songs.",
+    )
+    min_recall: float = Field(
+        0.98,
+        ge=0,
+        le=1,
+        description="Share of the nearest songs below which the lists of a search that is not "
+        "exact are not published.",
+    )
+    dask: str = Field(
+        "",
+        pattern=r"^(local|\w+://\S+)?$",
+        description="Address of a Dask scheduler whose workers search, such as tcp://host:8786, or "
+        "local for a process on each processor here. None: threads.",
     )
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="Share of rejected rows above which a build stops."

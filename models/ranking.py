@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from models.arrays import Flags, FloatMatrix, IndexMatrix, SingleMatrix
+from models.arrays import Flags, FloatMatrix, IndexMatrix
 from models.encoder.listening_blocks import Listening
 from models.lists import OpenList, Sameness, allowed
-from models.neighbours.boxes import Boxes
 from models.neighbours.engine import Advance, Engine, ignore
 
 PAGE = 5
@@ -92,7 +91,7 @@ def listened_to(
     return np.asarray((rankdata(filled) / len(filled)) ** 4)
 
 
-def recommended(points: SingleMatrix, rules: Rules, k: int, advance: Advance = ignore) -> Lists:
+def recommended(search: Engine, rules: Rules, k: int, advance: Advance = ignore) -> Lists:
     """Choose the ``k`` songs that are recommended for every song.
 
     The first ``PAGE`` places are those that are looked at: the songs most listened to choose
@@ -102,16 +101,15 @@ def recommended(points: SingleMatrix, rules: Rules, k: int, advance: Advance = i
     the hub cap, from the same first places.
 
     Args:
-        points: shape ``(n_songs, n_columns)``; rows sorted by id, so that ties go by id.
+        search: among the vectors of all songs; rows sorted by id, so that ties go by id.
         rules: what the lists keep to.
         k: songs per list.
         advance: told how many songs are done.
     """
-    songs = len(points)
+    songs = len(search)
     shelf = _Shelf(rules, k)
     if songs < 2:
         return shelf.lists
-    search = Boxes(points)
     chooser = np.argsort(-rules.listened, kind="stable")
     near, far = search.nearest_others(_depth(k, songs), chooser, advance)
     first = min(k, PAGE)

@@ -34,6 +34,14 @@ def build(
     ratings: Ratings = None,
     neighbours: Neighbours = None,
     home: Home = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask scheduler whose workers search, or local for processes here.",
+            show_default="threads",
+        ),
+    ] = None,
     direct: Annotated[bool, typer.Option("--direct", help="Run without Prefect.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Build even if nothing has changed.")
@@ -45,7 +53,7 @@ def build(
 
     with reported_errors():
         files = files_by_option(tracks, genres, playlists, ratings)
-        chosen = settings_of(**files, neighbours=neighbours, home=home)
+        chosen = settings_of(**files, neighbours=neighbours, home=home, dask=dask)
         run = refresh.directly if direct else refresh.by_prefect
         outcome = run(chosen, force)
         manifest = outcome.manifest

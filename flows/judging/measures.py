@@ -18,7 +18,6 @@ from models.arrays import IndexMatrix, SingleMatrix
 from models.encoder.listening_blocks import Listening
 from models.judging import baselines, evaluation, exactness, exposure, queries
 from models.judging.evaluation import DEPTH, HEADLINE, Measure
-from models.neighbours.boxes import Boxes
 from models.neighbours.engine import Engine
 from transforms import evaluation as laid_out
 from warehouse import contracts, export
@@ -67,6 +66,7 @@ class Judged:
         vectors: shape ``(n_songs, n_columns)``.
         rules: what the lists keep to.
         listening: what the vectors learnt from; none where there were no playlists.
+        search: among the vectors.
     """
 
     rows: pl.DataFrame
@@ -75,6 +75,7 @@ class Judged:
     vectors: SingleMatrix
     rules: ranking.Rules
     listening: Listening | None
+    search: Engine
 
     @cached_property
     def catalogue(self) -> queries.Catalogue:
@@ -89,11 +90,6 @@ class Judged:
         known = self.listening.families >= 0
         first = self.catalogue.first_songs[self.listening.families[known]]
         return queries.Entries(self.listening.playlists[known].astype(np.int64), first)
-
-    @cached_property
-    def search(self) -> Engine:
-        """The search among the vectors."""
-        return Boxes(self.vectors)
 
     @cached_property
     def sample(self) -> IndexMatrix:
@@ -243,6 +239,24 @@ def headline_check(build: Path, last: Path | None, tolerance: float, parameters:
     return Check("headline_near_last_build", about, fall, tolerance, offenders, advice)
 
 
+def recall_check(build: Path, engine: str, min_recall: float) -> Check:
+    """Hold the search to the definition: an exact one to all that is nearest, else to a share.
+
+    Args:
+        build: folder of the new build, complete but for its manifest.
+        engine: which search it was.
+        min_recall: share of the nearest songs that a search which is not exact has to find.
+    """
+    least = 1.0 if engine == "exact" else min_recall
+    about = f"The search found {least:.4g} of the nearest songs at least, on a sample of all."
+    recall = _measure(build, exactness.EXACTNESS, evaluation.CATALOGUE)
+    missed = 0.0 if recall is None else 1 - recall.value
+    shown = f"{missed:.4%} of the nearest were not found" if recall is not None else ""
+    offenders = (shown,) if missed > 1 - least else ()
+    advice = "Search exactly (SEGUE_ENGINE=exact), or lower SEGUE_MIN_RECALL."
+    return Check("nearest_songs_found", about, missed, 1 - least, offenders, advice)
+
+
 def _comparable(build: Path, last: Path, parameters: Any) -> bool:
     before = read_manifest(last)
     return (
@@ -258,6 +272,10 @@ def _playlists(build: Path) -> list[str]:
 
 
 def _headline(build: Path) -> Measure | None:
+    return _measure(build, HEADLINE, "all")
+
+
+def _measure(build: Path, metric: str, split: str) -> Measure | None:
     rows = (Measure(*row) for row in export.rows(build / export.FILE, contracts.EVALUATION))
-    wanted = (HEADLINE, SEGUE, "all")
+    wanted = (metric, SEGUE, split)
     return next((row for row in rows if (row.metric, row.model, row.split) == wanted), None)

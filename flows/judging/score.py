@@ -15,6 +15,7 @@ from models.arrays import IndexMatrix
 from models.encoder.listening_blocks import Listening
 from models.judging import queries
 from models.judging.evaluation import CATALOGUE, HEADLINE, METRICS, Measure
+from models.neighbours.boxes import Boxes
 from transforms import arrays as features
 from transforms import matching, signals
 from warehouse import contracts, export
@@ -116,13 +117,15 @@ def judged_again(build: Path) -> evaluating.Judged:
         export.frame(build / export.FILE, contracts.SONG_GENRES),
         export.frame(build / export.FILE, contracts.ARTIST_GENRES),
     )
+    vectors = np.asarray(load_model(build, "vectors"))
     return evaluating.Judged(
         rows,
         features.numbered(rows["family_id"]),
         filed,
-        np.asarray(load_model(build, "vectors")),
+        vectors,
         ranking.Rules(**kept["rules"]),
         None if kept["listening"] is None else Listening(**kept["listening"]),
+        Boxes(vectors),
     )
 
 

@@ -29,6 +29,7 @@ from models.encoder.listening_blocks import Listening
 from models.encoder.pipeline import Recipe, Weights
 from models.judging import evaluation, exposure
 from models.judging.queries import Catalogue, Entries, Queries, drawn_queries, leaked
+from models.neighbours.boxes import Boxes
 from models.songs import Songs
 from transforms import evaluation as laid_out
 from transforms.arrays import Indices
@@ -196,8 +197,7 @@ def tried(known: Case, trial: Trial) -> Trial:
         else block
         for name, block in encoder.BLOCKS.items()
     }
-    pipeline = encoder.encoder(known.songs, trial.recipe.weights, known.listening, blocks)
-    vectors = encoder.encoded(pipeline, known.songs)
+    _, vectors = encoder.fitted(known.songs, trial.recipe.weights, known.listening, blocks)
     rules = ranking.Rules(
         known.songs.families,
         known.songs.artists,
@@ -205,7 +205,7 @@ def tried(known: Case, trial: Trial) -> Trial:
         trial.recipe.bonus,
         trial.hub_cap,
     )
-    lists = ranking.recommended(vectors, rules, PLACES).songs
+    lists = ranking.recommended(Boxes(vectors), rules, PLACES).songs
     catalogue, asked = known.catalogue, known.queries
     scores = evaluation.accuracy(catalogue, asked, lists[asked.songs])
     spread = {m.metric: m.value for m in exposure.coverage(catalogue, lists, evaluating.SEGUE)}

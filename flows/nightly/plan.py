@@ -95,7 +95,7 @@ class Plan:
 
 def _parameters(settings: Settings) -> dict[str, Any]:
     names = {"neighbours", "max_rejected_share", "max_variance_share", "row_count_tolerance"}
-    names |= {"held_out_share", "hub_cap", "evaluation_tolerance"}
+    names |= {"held_out_share", "hub_cap", "evaluation_tolerance", "engine", "min_recall"}
     return settings.model_dump(mode="json", include=names)
 
 

@@ -107,7 +107,8 @@ def check_build(plan: Plan, progress: Progress) -> int:
         tolerance = settings.evaluation_tolerance
         served = last_build(plan.home)
         checks.append(evaluating.headline_check(plan.build, served, tolerance, plan.parameters))
-        advance(1)
+        checks.append(evaluating.recall_check(plan.build, settings.engine, settings.min_recall))
+        advance(2)
         gates.require_passed(checks)
         export.add_checks(plan.build / export.FILE, gates.as_frame(checks))
     with (

@@ -12,6 +12,7 @@ import polars as pl
 from sklearn.pipeline import Pipeline
 
 from flows.judging import measures as evaluating
+from flows.nightly.engines import engine
 from flows.nightly.plan import Plan
 from flows.nightly.progress import Progress
 from flows.nightly.tastes import find_tastes
@@ -20,6 +21,7 @@ from models.arrays import SingleMatrix
 from models.encoder import pipeline as encoder
 from models.encoder.listening_blocks import Listening
 from models.judging.queries import Entries
+from models.neighbours.engine import Engine
 from models.songs import Songs
 from transforms import arrays as features
 from transforms import evaluation, reasons, recommendations
@@ -91,30 +93,21 @@ def find_recommendations(plan: Plan, progress: Progress) -> None:
         with progress.stage("encoded", unit="songs") as advance:
             told = known(warehouse)
             recipe = encoder.recipe_for(told.songs, told.listening)
-            pipeline = encoder.encoder(told.songs, recipe.weights, told.listening)
-            vectors = encoder.encoded(pipeline, told.songs)
+            pipeline, vectors = encoder.fitted(told.songs, recipe.weights, told.listening)
             _keep(plan, warehouse, pipeline, vectors)
             advance(len(told.songs))
         with progress.stage("grouped", unit="songs") as advance:
             advance(find_tastes(plan, warehouse, vectors))
-        with progress.stage("searched", total=len(told.songs), unit="songs") as advance:
-            rules = _rules(plan, told, recipe)
-            lists = ranking.recommended(vectors, rules, plan.settings.neighbours, advance)
-        with progress.stage("evaluated", unit="measures") as advance:
-            judged = evaluating.Judged(
-                told.rows,
-                told.songs.families,
-                told.songs.genres,
-                vectors,
-                rules,
-                told.listening,
-            )
-            joblib.dump(evaluating.kept(judged), plan.build / "models" / "rules.joblib")
-            has_genres = "genre" in pipeline.named_steps
-            found = evaluating.measures(judged, told.asked, lists.songs, has_genres)
-            advance(warehouse.replace(contracts.EVALUATION, evaluation.evaluation_rows(found)))
+        rules = _rules(plan, told, recipe)
+        with engine(plan.settings, vectors) as search:
+            with progress.stage("searched", total=len(told.songs), unit="songs") as advance:
+                lists = ranking.recommended(search, rules, plan.settings.neighbours, advance)
+            with progress.stage("evaluated", unit="measures") as advance:
+                judged = _judged(told, vectors, rules, search)
+                genres = "genre" in pipeline.named_steps
+                measured = _evaluate(plan, judged, told.asked, lists, genres)
+                advance(warehouse.replace(contracts.EVALUATION, measured))
         with progress.stage("explained", unit="recommendations") as advance:
-            facts = _facts(told)
             space = reasons.Space(
                 encoder.columns(pipeline),
                 encoder.spans(pipeline),
@@ -123,9 +116,36 @@ def find_recommendations(plan: Plan, progress: Progress) -> None:
             )
             warehouse.clear(contracts.RECOMMENDATIONS)
             for rows in recommendations.recommendation_rows(
-                facts, space, lists.songs, lists.distances
+                _facts(told), space, lists.songs, lists.distances
             ):
                 advance(warehouse.append(contracts.RECOMMENDATIONS, rows))
+
+
+def _evaluate(
+    plan: Plan,
+    judged: evaluating.Judged,
+    asked: Entries,
+    lists: ranking.Lists,
+    has_genres: bool,
+) -> pl.DataFrame:
+    """Keep what the lists can be judged by later, and return what they measure now."""
+    joblib.dump(evaluating.kept(judged), plan.build / "models" / "rules.joblib")
+    found = evaluating.measures(judged, asked, lists.songs, has_genres)
+    return evaluation.evaluation_rows(found)
+
+
+def _judged(
+    told: Known, vectors: SingleMatrix, rules: ranking.Rules, search: Engine
+) -> evaluating.Judged:
+    return evaluating.Judged(
+        told.rows,
+        told.songs.families,
+        told.songs.genres,
+        vectors,
+        rules,
+        told.listening,
+        search,
+    )
 
 
 def _keep(

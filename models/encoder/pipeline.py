@@ -82,6 +82,16 @@ def encoder(
     listening: Listening | None = None,
     blocks: Mapping[str, BaseEstimator] = BLOCKS,
 ) -> Pipeline:
+    """Return the pipeline, as ``fitted`` fits it."""
+    return fitted(songs, weights, listening, blocks)[0]
+
+
+def fitted(
+    songs: Songs,
+    weights: Weights,
+    listening: Listening | None = None,
+    blocks: Mapping[str, BaseEstimator] = BLOCKS,
+) -> tuple[Pipeline, SingleMatrix]:
     """Fit the pipeline; a block without data, or without weight, drops out.
 
     A measurement that is unknown for every song, or the same for all, carries no information and
@@ -92,6 +102,10 @@ def encoder(
         weights: one for each block.
         listening: what may be learnt from playlists; none where there are none.
         blocks: by name, in order.
+
+    Returns:
+        The pipeline, and the vectors of the catalogue as ``encoded`` gives them, which fitting
+        comes by.
     """
     absent = set() if songs.genres.shape[1] else {"genre"}
     absent |= {"artists", "playlists"} if listening is None else set()
@@ -100,7 +114,9 @@ def encoder(
         for name, block in blocks.items()
         if name not in absent and getattr(weights, name) > 0
     ]
-    return Pipeline([*steps, ("unit", UnitDistance())]).fit(songs, listening)
+    pipeline = Pipeline([*steps, ("unit", UnitDistance())])
+    vectors = pipeline.fit_transform(songs, listening)
+    return pipeline, np.ascontiguousarray(vectors, dtype=np.float32)
 
 
 def encoded(pipeline: Pipeline, songs: Songs) -> SingleMatrix:

@@ -7,6 +7,7 @@ from models.judging.evaluation import Measure, sample_mean
 from models.judging.queries import SEED
 
 CHUNK_BYTES = 2**26
+EXACTNESS = "exactness"
 SAMPLED = 2000
 SLACK = 1e-9
 
@@ -39,7 +40,7 @@ def exactness(
     found[~distinct(candidates)] = np.inf
     reach = _reach(vectors, songs, found.max(axis=1), candidates.shape[1])
     right = np.isfinite(found) & (found <= reach[:, None] * (1 + SLACK))
-    return [sample_mean("exactness", model, right.mean(axis=1))]
+    return [sample_mean(EXACTNESS, model, right.mean(axis=1))]
 
 
 def distinct(values: IndexMatrix) -> Flags:

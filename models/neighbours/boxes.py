@@ -53,8 +53,8 @@ class Boxes(Engine):
         with threadpool_limits(1, "blas"):
             turned = _principal(points)
         boxes = _boxes(turned[:, :LEADING], BOX_SONGS)
-        self._order = np.concatenate(boxes)
-        sizes = np.array([len(box) for box in boxes])
+        self._order = np.concatenate([np.arange(0), *boxes])
+        sizes = np.array([len(box) for box in boxes], dtype=np.int64)
         self._stops = np.cumsum(sizes)
         self._starts = self._stops - sizes
         self._whole = _with_squares(turned[self._order])
@@ -289,7 +289,7 @@ def _principal(points: FloatMatrix | SingleMatrix) -> SingleMatrix:
 
     They are turned in double precision and then rounded, in parts that need little memory.
     """
-    middle = points.mean(axis=0, dtype=np.float64)
+    middle = points.sum(axis=0, dtype=np.float64) / max(len(points), 1)
     step = max(1, CHUNK_BYTES // (8 * points.shape[1]))
     parts = [slice(start, start + step) for start in range(0, len(points), step)]
     spread = np.zeros((points.shape[1], points.shape[1]))
@@ -305,7 +305,8 @@ def _principal(points: FloatMatrix | SingleMatrix) -> SingleMatrix:
 
 def _boxes(points: SingleMatrix, most: int) -> list[IndexMatrix]:
     """Split the points at the median of their widest axis until no part holds over ``most``."""
-    done, waiting = [], [np.arange(len(points))]
+    done: list[IndexMatrix] = []
+    waiting = [np.arange(len(points))] if len(points) else []
     while waiting:
         part = waiting.pop()
         if len(part) <= most:

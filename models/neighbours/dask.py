@@ -9,7 +9,7 @@ the processors are of one kind.
 from collections.abc import Iterator
 
 import numpy as np
-from distributed import Client, Future, as_completed
+from distributed import Client, as_completed
 
 from models.arrays import IndexMatrix, Points
 from models.neighbours.boxes import Boxes
@@ -34,7 +34,7 @@ class Cluster(Engine):
         self._client = client
         self._shard_boxes = shard_boxes
         # Every worker has it: while one of them lives, nothing is lost with the others.
-        self._held: Future = client.scatter(self._layout, broadcast=True, hash=False)
+        self._held = client.scatter(self._layout, broadcast=True, hash=False)
 
     def __len__(self) -> int:
         return len(self._layout)

@@ -1,4 +1,4 @@
-"""Approximate neighbours for catalogues past exact search: vectors come in, nearly all that is near goes out.
+"""Approximate neighbours: vectors come in, nearly all that is nearest goes out.
 
 An inverted file of faiss: k-means divides the songs into lists, and a song is compared with those
 of the lists nearest to it. What that finds is measured again in double precision, so that distances

@@ -25,6 +25,7 @@ from flows.settings import settings
 from flows.site.serve import site
 from models import ranking
 from models.encoder import pipeline as encoder
+from models.neighbours.boxes import Boxes
 from transforms.families import folded
 from warehouse import store
 from warehouse.contracts import PLAYLIST_ENTRIES, TABLES
@@ -112,7 +113,7 @@ def test_the_lists_are_what_the_rules_give_for_the_published_vectors(demo, rows)
         encoder.WITH_PLAYLISTS.bonus,
         settings().hub_cap,
     )
-    lists = ranking.recommended(load_model(demo, "vectors"), rules, 5)
+    lists = ranking.recommended(Boxes(load_model(demo, "vectors")), rules, 5)
     listed = rows(demo, "select recommended_song_id from recommendations order by song_id, rank")
     assert songs["song_id"].gather(lists.songs.ravel()).to_list() == [name for (name,) in listed]
 

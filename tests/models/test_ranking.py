@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from models import ranking
 from models.encoder.listening_blocks import Listening
 from models.lists import ARTIST_CAP, Sameness, allowed
-from models.ranking import PAGE, Rules, listened_to, recommended
+from models.neighbours.boxes import Boxes
+from models.ranking import PAGE, Rules, listened_to
 
 NO_CAP = 10**6
 
@@ -21,6 +22,10 @@ def rules(families, artists=None, listened=None, bonus=0.0, hub_cap=NO_CAP):
         bonus,
         hub_cap,
     )
+
+
+def recommended(points, *how, **more):
+    return ranking.recommended(Boxes(points), *how, **more)
 
 
 def line(*places):
