@@ -289,6 +289,8 @@ def keep_prefect_private(home: Path, quiet: bool = False) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_LOGGING_LEVEL": "CRITICAL" if quiet else "INFO",
+        # Its own 20 seconds are too few for a busy machine, and the night would be lost.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     }
     for name, value in private.items():
         os.environ.setdefault(name, value)
