@@ -89,6 +89,14 @@ def test_a_full_date_refines_the_same_year_and_does_not_contradict_it(tmp_path):
     assert got["release_date"] is None
 
 
+def test_of_two_full_dates_of_the_year_that_of_the_fuller_reading_is_taken(tmp_path):
+    year = reading("s", release_date="1999", energy=0.2, tempo=120.0)
+    fuller = reading("s", release_date="1999-03-01", energy=0.3)
+    thin = reading("s", release_date="1999-12-31")
+    assert song(tmp_path / "1", [year], [thin], [fuller])["release_date"] == "1999-03-01"
+    assert song(tmp_path / "2", [fuller], [year, thin])["release_date"] == "1999-03-01"
+
+
 def test_of_otherwise_equal_readings_the_one_with_the_full_date_wins(tmp_path):
     year = reading("s", title="Year", release_date="1999")
     day = reading("s", title="Day", release_date="1999-12-31")
