@@ -236,6 +236,10 @@ def test_works_and_generic_titles_of_one_composer_ask_for_the_same_length():
         assert kin(*lengths, artists=["Cee, Ann", "Ann, Cee", "Bob, Cee, Ann"]) == [0, 0, 2]
 
 
+def test_generic_titles_are_one_recording_up_to_two_seconds_apart():
+    assert kin(*[("Intro", "Ann", ms) for ms in (60_000, 62_000, 64_000, 66_001)]) == [0, 0, 0, 3]
+
+
 def test_a_missing_list_of_artists_or_length_is_no_evidence():
     assert not same(SHORT, ("Blue Sky", "?", None), artists=["Ann", "Bob, Ann"])
     songs = catalogue("Blue Sky", "Blue Sky (Live)").with_columns(artists=pl.lit(None, pl.String))
@@ -382,6 +386,7 @@ def test_the_most_popular_then_earliest_then_first_version_stands_for_a_family()
                 ("d", "f1", 50, 1999),
             ),
             *(("e", "f2", None, 1990), ("f", "f2", 0, None), ("g", "f3", None, None)),
+            *(("h", "f4", 5, None), ("i", "f4", 5, 2020)),
         ],
         schema={
             "song_id": pl.String,
@@ -392,7 +397,7 @@ def test_the_most_popular_then_earliest_then_first_version_stands_for_a_family()
         orient="row",
     )
     found = FAMILIES.check(families(songs))
-    assert found.rows() == [("f1", "c", 4), ("f2", "f", 2), ("f3", "g", 1)]
+    assert found.rows() == [("f1", "c", 4), ("f2", "f", 2), ("f3", "g", 1), ("f4", "i", 2)]
 
 
 # ---- whole catalogues

@@ -243,13 +243,14 @@ def play(time, title, ms=200_000):
     return {"endTime": time, "artistName": "A", "trackName": title, "msPlayed": ms}
 
 
-def test_half_an_hour_of_silence_ends_a_session_and_short_plays_are_passed_over(tmp_path):
+def test_more_than_half_an_hour_of_silence_ends_a_session_and_short_plays_are_passed_over(tmp_path):
     history = [
         play("2024-05-01 10:33", "second"),
         play("2024-05-01 10:00", "first"),
         play("2024-05-01 11:20", "after 43 minutes"),
         play("2024-05-01 11:30", "skipped", 29_999),
         play("2024-05-01 12:00", "held together by what was skipped", 30_000),
+        play("2024-05-01 12:33", "after half an hour to the second", 180_000),
         play("yesterday", "when?"),
     ]
     readings, rejected, passed_over = read(exported(tmp_path, history))
@@ -259,9 +260,10 @@ def test_half_an_hour_of_silence_ends_a_session_and_short_plays_are_passed_over(
         "second": "session 2024-05-01 09:56",
         "after 43 minutes": "session 2024-05-01 11:16",
         "held together by what was skipped": "session 2024-05-01 11:16",
+        "after half an hour to the second": "session 2024-05-01 11:16",
     }
     assert passed_over == 1
-    assert rejected == {6: "ended_at 'yesterday' is not a time such as 2024-12-31 23:59"}
+    assert rejected == {7: "ended_at 'yesterday' is not a time such as 2024-12-31 23:59"}
 
 
 def test_the_extended_history_is_read_without_addresses(tmp_path):

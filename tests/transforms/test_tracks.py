@@ -209,7 +209,7 @@ def test_whole_numbers_may_be_written_with_a_point(text, value):
     assert {got[n] for n in ("key", "popularity", "time_signature", "duration_ms")} == {value}
 
 
-@pytest.mark.parametrize("text", ["5.5", "five", "5,0", "1e30", "0x5"])
+@pytest.mark.parametrize("text", ["5.5", "five", "5,0", "1e30", "0x5", "9007199254740993"])
 def test_what_is_no_whole_number_is_rejected_with_the_text_as_it_came(text):
     assert reason(popularity=text) == f"popularity '{text}' is not a whole number"
 

@@ -77,6 +77,12 @@ def test_of_equally_full_readings_the_first_wins(tmp_path):
     assert (got["energy"], got["key"]) == (0.1, 3)
 
 
+def test_of_equally_full_readings_the_one_of_the_first_file_wins_wherever_it_stands(tmp_path):
+    further_down = [reading("t"), reading("t"), reading("s", energy=0.1)]
+    found = merged(tmp_path, further_down, [reading("s", energy=0.2)])["merge_songs"]
+    assert dict(found.select("song_id", "energy").iter_rows())["s"] == 0.1
+
+
 def test_a_full_date_refines_the_same_year_and_does_not_contradict_it(tmp_path):
     fuller = reading("s", year=1999, release_date="1999", energy=0.2, tempo=120.0)
     got = song(tmp_path / "1", [fuller], [reading("s", year=1999, release_date="1999-12-31")])
