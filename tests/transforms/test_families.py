@@ -292,6 +292,7 @@ def test_a_slip_an_article_or_an_ending_does_not_tell_songs_of_an_artist_apart(o
             ("Old", "Old Mill"),
             ("The Cave", "The Cove"),
             ("Sonata No. 1", "Sonatas No. 1"),
+            ("Midnight Carnival", "Midnight Cornevol"),  # three letters
         ),
     ],
 )
@@ -337,6 +338,13 @@ def test_a_spelling_apart_is_enough_where_the_length_is_the_same():
         **sounds(*[(0.5, 100.0, 3), (0.9, 80.0, 5)]),
     )
     assert not same(("Familiarity", "Ann", 200_000), ("Familiaritty", "Ann", 203_000))
+
+
+@pytest.mark.parametrize(("apart", "one_song"), [(0, True), (1000, True), (1001, False)])
+@pytest.mark.parametrize("length", [200_000, 200_400, 200_999])
+def test_two_takes_may_last_a_second_longer_wherever_a_second_begins(length, apart, one_song):
+    songs = [("Besoin de toi", "Ann", length), ("I Need You", "Ann", length + apart)]
+    assert same(*songs, **sounds(*[(0.5, 100.0, 3)] * 2)) is one_song
 
 
 # ---- the tables
