@@ -15,6 +15,14 @@ class InputError(SegueError):
     exit_code = 2
 
 
+class Unknown(InputError):
+    """Nothing in the build answers to the name that was given: look it up."""
+
+
+class TooMuch(InputError):
+    """More was given than is looked at: give less."""
+
+
 class ContractError(SegueError):
     """A frame does not match its table's contract; the message lists every breach."""
 
@@ -47,7 +55,21 @@ class ServiceError(SegueError):
     """A service elsewhere does not answer, or refuses: see why and try again."""
 
 
+class Unanswered(ServiceError):
+    """Something was sent, and nobody knows whether it was done: look there before sending more."""
+
+
 class NothingPublished(SegueError):
     """There is no published build to read: run ``segue build`` first."""
+
+    exit_code = 2
+
+
+class DamagedBuild(SegueError):
+    """A build is not as its manifest says: build again or roll back to another."""
+
+
+class OtherVersion(SegueError):
+    """A build was made by a version of Segue that this one cannot read: build again."""
 
     exit_code = 2

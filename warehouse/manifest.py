@@ -12,21 +12,11 @@ from typing import Any, TypedDict
 
 import joblib
 
-from warehouse.errors import SegueError
+from warehouse.errors import DamagedBuild, OtherVersion
 
 MANIFEST = "manifest.json"
 SEAL = "seal"  # in the manifest: the hash of all else in it
 ADVICE = "Build again with segue build, or serve another build with segue publish NAME."
-
-
-class DamagedBuild(SegueError):
-    """A build is not as its manifest says: build again or roll back to another."""
-
-
-class OtherVersion(SegueError):
-    """A build was made by a version of Segue that this one cannot read: build again."""
-
-    exit_code = 2
 
 
 class FileFacts(TypedDict):

@@ -7,8 +7,8 @@ next night. It is held until it is published by hand, or until what it is made f
 from pathlib import Path
 
 from warehouse.choices import ROLLED_BACK, Choices, Hold, read_choices, write_choices
-from warehouse.errors import InputError
-from warehouse.manifest import ADVICE, DamagedBuild, Manifest, damage
+from warehouse.errors import DamagedBuild, InputError
+from warehouse.manifest import ADVICE, Manifest, damage
 from warehouse.release import Home, builds, held, promote, published
 
 

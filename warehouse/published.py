@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from warehouse import export
 from warehouse.contracts import TABLES
 from warehouse.ddl import quoted
-from warehouse.errors import InputError, NothingPublished
-from warehouse.manifest import Manifest, OtherVersion, load_model, read_manifest
+from warehouse.errors import NothingPublished, OtherVersion
+from warehouse.manifest import Manifest, load_model, read_manifest
 from warehouse.site.describe import query
 
 if TYPE_CHECKING:  # importing it takes a second, which looking a song up need not wait for
@@ -23,10 +23,6 @@ if TYPE_CHECKING:  # importing it takes a second, which looking a song up need n
 
 Row = dict[str, Any]
 Made = TypeVar("Made")
-
-
-class Unknown(InputError):
-    """Nothing in the build answers to the name that was given."""
 
 
 class Published:

@@ -18,11 +18,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from warehouse.choices import CHURN, read_choices
-from warehouse.errors import Busy, InputError, NothingPublished
+from warehouse.errors import Busy, DamagedBuild, InputError, NothingPublished
 from warehouse.manifest import (
     ADVICE,
     MANIFEST,
-    DamagedBuild,
     Manifest,
     damage,
     flush,

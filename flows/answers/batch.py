@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from flows.answers.catalogue import nearest, songs_of
-from flows.answers.playlists import MOST_SONGS, TooMuch
+from flows.answers.playlists import MOST_SONGS
 from flows.answers.search import LONGEST, search
-from warehouse.errors import InputError
+from warehouse.errors import InputError, TooMuch
 from warehouse.published import Published
 
 ASKED = 50

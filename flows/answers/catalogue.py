@@ -13,7 +13,8 @@ from models.neighbours.around import Around, around
 from models.ranking import DEEPER
 from transforms import arrays, matching
 from warehouse import contracts
-from warehouse.published import Published, Unknown
+from warehouse.errors import Unknown
+from warehouse.published import Published
 
 COLUMNS = ("song_id", "title", "artist", "year", "duration_ms", "popularity", "key", "mode")
 TASTES = ("taste_id", "label")

@@ -17,9 +17,9 @@ from transforms import arrays as features
 from transforms import reasons
 from transforms.recommendations import BECAUSE, because
 from warehouse import contracts
-from warehouse.errors import InputError
+from warehouse.errors import InputError, Unknown
 from warehouse.manifest import load_model
-from warehouse.published import Published, Row, Unknown
+from warehouse.published import Published, Row
 
 CHOICES = 8
 SAYS = BECAUSE | {"because_sound": ("sound", "harmony")}  # the blocks that phrases speak of

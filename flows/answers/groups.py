@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from flows.answers.songs import Known, means
 from warehouse.contracts import AVERAGED
-from warehouse.published import Published, Row, Unknown
+from warehouse.errors import Unknown
+from warehouse.published import Published, Row
 
 MOST_GENRES = 240
 

@@ -17,7 +17,7 @@ from models import mix as model
 from models.arrays import IndexMatrix
 from transforms import matching, signals
 from warehouse import contracts, export
-from warehouse.errors import InputError
+from warehouse.errors import InputError, TooMuch
 from warehouse.files import sources
 from warehouse.files.lists import UNREAD, is_clear, listed_entries
 from warehouse.files.playlists import WRITERS
@@ -30,10 +30,6 @@ MOST_BYTES = 1_000_000
 FILED = ("song_id", "title", "artist", "album", "year", "duration_ms")
 LEAST_SURE = 0.5  # of a recording, to name a song by it
 ABSENT = "not in the catalogue"
-
-
-class TooMuch(InputError):
-    """More was given than is looked at: give less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 from flows.answers.songs import means
 from warehouse import contracts
-from warehouse.published import Published, Unknown
+from warehouse.errors import Unknown
+from warehouse.published import Published
 
 MEASURED = (
     "danceability",

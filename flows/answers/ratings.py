@@ -20,10 +20,10 @@ from models.ratings import visitors
 from models.ratings.factorisation import HIGHEST, LOWEST, Factors
 from transforms import matching, signals
 from warehouse import contracts
-from warehouse.errors import InputError
+from warehouse.errors import InputError, Unknown
 from warehouse.files.columns import lacking, refusal, uses
 from warehouse.files.lists import BETWEEN
-from warehouse.published import Published, Unknown
+from warehouse.published import Published
 
 ASKED = 5
 RECOMMENDED = 3

@@ -17,8 +17,8 @@ from models.encoder import pipeline as encoder
 from transforms import arrays as features
 from transforms import families
 from warehouse import contracts, export
-from warehouse.errors import InputError
-from warehouse.published import Published, Unknown
+from warehouse.errors import InputError, Unknown
+from warehouse.published import Published
 
 KNOWN_TITLES = 5
 MOST_TOLD = 20  # breaches

@@ -3,7 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from warehouse.published import Published, Row, Unknown
+from warehouse.errors import Unknown
+from warehouse.published import Published, Row
 
 BECAUSE = "because_"
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from warehouse import release
 from warehouse.choices import read_choices
-from warehouse.errors import NothingPublished, SegueError
-from warehouse.manifest import DamagedBuild, damage
+from warehouse.errors import DamagedBuild, NothingPublished, SegueError
+from warehouse.manifest import damage
 from warehouse.release import Home
 
 logger = logging.getLogger(__name__)

@@ -14,10 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from flows.answers.playlists import TooMuch
 from flows.answers.questions import MOST_TOLD, breach, cut, in_words
-from warehouse.errors import InputError
-from warehouse.published import Unknown
+from warehouse.errors import InputError, TooMuch, Unknown
 
 logger = logging.getLogger(__name__)
 

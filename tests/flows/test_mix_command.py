@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from flows.answers import playlists as mixes
 from flows.cli import app
-from warehouse.errors import InputError
-from warehouse.published import Published, Unknown
+from warehouse.errors import InputError, TooMuch, Unknown
+from warehouse.published import Published
 
 SONGS = "select song_id, title, artist, family_id, taste_id, label from songs order by song_id"
 
@@ -106,8 +106,8 @@ def test_where_nothing_is_found_the_playlist_is_empty(build):
     [
         ("", 50, InputError, "holds no songs"),
         ("# a comment\n", 50, InputError, "holds no songs"),
-        ("x" * 1_000_001, 50, mixes.TooMuch, "1,000,001 bytes; the limit is 1,000,000"),
-        ("x - y\n" * 10_001, 50, mixes.TooMuch, "10,001 songs; the limit is 10,000"),
+        ("x" * 1_000_001, 50, TooMuch, "1,000,001 bytes; the limit is 1,000,000"),
+        ("x - y\n" * 10_001, 50, TooMuch, "10,001 songs; the limit is 10,000"),
         ('{"songs": 1}', 50, InputError, "not known"),
         ("x - y", 0, InputError, "1 to 500 places, got 0"),
         ("x - y", 501, InputError, "1 to 500 places, got 501"),

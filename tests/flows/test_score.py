@@ -17,7 +17,7 @@ from flows.judging.score import scored
 from models.judging.evaluation import HEADLINE, METRICS
 from models.neighbours.boxes import Boxes
 from models.ranking import Rules, continued
-from warehouse.manifest import DamagedBuild
+from warehouse.errors import DamagedBuild
 from warehouse.release import Home, published
 
 MODELS = {"segue", "random", "popular", "same genre", "z-scored audio", "co-occurrence"}

@@ -15,11 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.choices import CHURN, Choices, write_choices
-from warehouse.errors import Busy, InputError, NothingPublished
+from warehouse.errors import Busy, DamagedBuild, InputError, NothingPublished, OtherVersion
 from warehouse.manifest import (
-    DamagedBuild,
     Manifest,
-    OtherVersion,
     damage,
     file_facts,
     load_model,

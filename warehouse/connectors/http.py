@@ -23,7 +23,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from warehouse.errors import InputError, Postponed, ServiceError
+from warehouse.errors import InputError, Postponed, ServiceError, Unanswered
 
 logger = logging.getLogger(__name__)
 # These name whole addresses, and headers, in their own log.
@@ -272,10 +272,6 @@ def tell(address: str, body: str, seconds: float) -> str:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return type(error).__name__
     return "" if answer.is_success else f"it answered {answer.status_code}"
-
-
-class Unanswered(ServiceError):
-    """Something was sent, and nobody knows whether it was done: look there before sending more."""
 
 
 @dataclass

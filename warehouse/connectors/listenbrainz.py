@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from warehouse.connectors.http import Answer, Client, Service, Unanswered
+from warehouse.connectors.http import Answer, Client, Service
 from warehouse.connectors.listens import files, lines, listen, mark
 from warehouse.connectors.snapshots import (
     Fetched,
@@ -24,7 +24,7 @@ from warehouse.connectors.snapshots import (
     count_rows,
     moment,
 )
-from warehouse.errors import InputError, ServiceError
+from warehouse.errors import InputError, ServiceError, Unanswered
 from warehouse.manifest import sha256
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warehouse.connectors.http import Answer, Client, Service, Unanswered
+from warehouse.connectors.http import Answer, Client, Service
 from warehouse.connectors.listens import files
 from warehouse.connectors.musicbrainz import EDITION_OF, MBIDS_HEADER, Song, folded
 from warehouse.connectors.snapshots import (
@@ -24,7 +24,7 @@ from warehouse.connectors.snapshots import (
     moment,
     read_csv,
 )
-from warehouse.errors import InputError, ServiceError
+from warehouse.errors import InputError, ServiceError, Unanswered
 
 logger = logging.getLogger(__name__)
 

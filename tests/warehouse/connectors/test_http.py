@@ -8,9 +8,9 @@ from email.utils import formatdate
 import pytest
 
 from warehouse.connectors import http
-from warehouse.connectors.http import Service, Unanswered
+from warehouse.connectors.http import Service
 from warehouse.demo.services.server import Fake, Reply, serving
-from warehouse.errors import InputError, Postponed, ServiceError
+from warehouse.errors import InputError, Postponed, ServiceError, Unanswered
 
 LISTENS = "/1/user/{user}/listens"
 
