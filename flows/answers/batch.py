@@ -22,7 +22,7 @@ MOST_UNKNOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BatchRequest:
     """One question.
 
     Args:
@@ -39,7 +39,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class BatchSong:
     """A song by name.
 
     Args:
@@ -56,7 +56,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BatchAnswer:
     """What is found for one question, best or nearest first.
 
     Args:
@@ -66,13 +66,13 @@ class Answer:
         unknown_count: how many there are.
     """
 
-    search: list[Named]
-    recommender: list[Named]
+    search: list[BatchSong]
+    recommender: list[BatchSong]
     unknown: list[str]
     unknown_count: int
 
 
-def answers(build: Published, requests: Sequence[Request]) -> list[Answer]:
+def answers(build: Published, requests: Sequence[BatchRequest]) -> list[BatchAnswer]:
     """Return what is found for each question, in order.
 
     All playlists together are compared by ``MOST_COMPARED`` songs: of longer ones as many are
@@ -94,7 +94,7 @@ def answers(build: Published, requests: Sequence[Request]) -> list[Answer]:
     return [_answer(build, request, share) for request in requests]
 
 
-def _breaches(number: int, request: Request) -> list[str]:
+def _breaches(number: int, request: BatchRequest) -> list[str]:
     asked = {
         "recommender_neighbors": request.recommender_neighbors,
         "search_neighbors": request.search_neighbors,
@@ -112,11 +112,11 @@ def _breaches(number: int, request: Request) -> list[str]:
     return breaches
 
 
-def _answer(build: Published, request: Request, share: int) -> Answer:
+def _answer(build: Published, request: BatchRequest, share: int) -> BatchAnswer:
     places = songs_of(build).rows(request.playlist) if request.playlist else np.arange(0)
     unknown = [i for i, place in zip(request.playlist, places, strict=True) if place < 0]
     known = np.unique(places[places >= 0])
-    return Answer(
+    return BatchAnswer(
         _searched(build, request.search, request.search_neighbors),
         _recommended(build, known, request.recommender_neighbors, share),
         unknown[:MOST_UNKNOWN],
@@ -124,11 +124,11 @@ def _answer(build: Published, request: Request, share: int) -> Answer:
     )
 
 
-def _searched(build: Published, text: str, number: int) -> list[Named]:
+def _searched(build: Published, text: str, number: int) -> list[BatchSong]:
     songs = search(build, text, number).songs if number else []
     best = songs[0].score if songs else 1.0
     return [
-        Named(_name(song.title, song.artist, song.year), song.song_id, 1 - song.score / best)
+        BatchSong(_name(song.title, song.artist, song.year), song.song_id, 1 - song.score / best)
         for song in songs
     ]
 
@@ -137,7 +137,7 @@ def _name(title: str, artist: str, year: int | None) -> str:
     return f"{title} - {artist}" + (f" ({year})" if year else "")
 
 
-def _recommended(build: Published, known: np.ndarray, number: int, share: int) -> list[Named]:
+def _recommended(build: Published, known: np.ndarray, number: int, share: int) -> list[BatchSong]:
     if not len(known) or not number:
         return []
     spaced = np.linspace(0, len(known) - 1, min(len(known), share)).round().astype(np.int64)
@@ -147,7 +147,7 @@ def _recommended(build: Published, known: np.ndarray, number: int, share: int) -
     names, ids = songs.labels(found.songs), songs.ids[found.songs]
     near = songs.ids[compared[found.nearest]]
     return [
-        Named(name, song_id, distance, by)
+        BatchSong(name, song_id, distance, by)
         for name, song_id, distance, by in zip(
             names,
             ids,

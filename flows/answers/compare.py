@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from flows.answers.catalogue import songs_of, table
-from flows.answers.routes import MOST_STEPS, Named, Way, named, way
+from flows.answers.routes import MOST_STEPS, NamedSong, Route, named, way
 from flows.answers.search import search
 from models.arrays import SingleMatrix
 from models.encoder import pipeline as encoder
@@ -28,7 +28,7 @@ WANTED = ("song_id", "artist", "artists", "family_id", *contracts.COMPARED)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedSong:
     """One of the two songs.
 
     Args:
@@ -45,7 +45,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class ComparedShare:
     """What was measured of both songs, 0 to 1; none where it is not known."""
 
     name: str
@@ -55,7 +55,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BlockShare:
     """How much nearer a part of the distance brings the two.
 
     Args:
@@ -76,20 +76,20 @@ class Block:
 class Comparison:
     """Two songs and what joins them; ``way`` is none where none has ``most_steps`` or fewer."""
 
-    a: Compared
-    b: Compared
+    a: ComparedSong
+    b: ComparedSong
     same_family: bool
     distance: float
     similarity: float
     reason: str
-    blocks: list[Block]
-    measures: list[Measure]
-    way: Way | None
+    blocks: list[BlockShare]
+    measures: list[ComparedShare]
+    way: Route | None
     most_steps: int
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparisonSide:
     """What was asked for as one of the two, and what answers to it.
 
     Args:
@@ -99,18 +99,18 @@ class Side:
     """
 
     asked: str
-    song: Named | None
-    choices: list[Named]
+    song: NamedSong | None
+    choices: list[NamedSong]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ComparisonAnswer:
     """Both sides, and where both are known what joins them; ``example`` is a pair to try."""
 
-    a: Side
-    b: Side
+    a: ComparisonSide
+    b: ComparisonSide
     comparison: Comparison | None
-    example: list[Named]
+    example: list[NamedSong]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Sense:
     most: dict[str, int]
 
 
-def compare(build: Published, a: str = "", b: str = "") -> Answer:
+def compare(build: Published, a: str = "", b: str = "") -> ComparisonAnswer:
     """Return two songs beside each other, or the songs that may be meant.
 
     Args:
@@ -143,15 +143,15 @@ def compare(build: Published, a: str = "", b: str = "") -> Answer:
     left, right = meant(build, a), meant(build, b)
     example = build.once(_example)
     if left.song is None or right.song is None:
-        return Answer(left, right, None, example)
+        return ComparisonAnswer(left, right, None, example)
     if left.song.song_id == right.song.song_id:
         raise InputError(
             f"Expected two different songs, got {left.song.label} twice. Choose another song."
         )
-    return Answer(left, right, _comparison(build, left.song, right.song), example)
+    return ComparisonAnswer(left, right, _comparison(build, left.song, right.song), example)
 
 
-def meant(build: Published, asked: str) -> Side:
+def meant(build: Published, asked: str) -> ComparisonSide:
     """Return the song that a visitor means, or those that it may be.
 
     An id means its song. Other text means the only song that is found by it, or the only one of
@@ -163,23 +163,25 @@ def meant(build: Published, asked: str) -> Side:
     asked = asked.strip()
     own = named(build, [asked]) if asked else []
     if own or not asked:
-        return Side(asked, own[0] if own else None, [])
+        return ComparisonSide(asked, own[0] if own else None, [])
     found = named(build, [song.song_id for song in search(build, asked, CHOICES).songs])
     if not found:
         raise Unknown(f"No song matches {asked!r}. Give its title, its artist, or both.")
     text = asked.casefold()
     whole = [song for song in found if text in (song.title.casefold(), song.label.casefold())]
     sure = whole if len(whole) == 1 else found
-    return Side(asked, sure[0], []) if len(sure) == 1 else Side(asked, None, found)
+    return (
+        ComparisonSide(asked, sure[0], []) if len(sure) == 1 else ComparisonSide(asked, None, found)
+    )
 
 
-def _example(build: Published) -> list[Named]:
+def _example(build: Published) -> list[NamedSong]:
     """Return two of the best known songs."""
     starts = [row["song_id"] for row in build.rows("starting_points")]
     return named(build, [starts[0], starts[-1]]) if len(starts) > 1 else []
 
 
-def _comparison(build: Published, one: Named, two: Named) -> Comparison:
+def _comparison(build: Published, one: NamedSong, two: NamedSong) -> Comparison:
     sense = build.once(sense_of)
     a, b = _compared(build, one, two), _compared(build, two, one)
     rows = songs_of(build).rows([one.song_id]), songs_of(build).rows([two.song_id])
@@ -195,13 +197,13 @@ def _comparison(build: Published, one: Named, two: Named) -> Comparison:
         1 / (1 + distance),
         reason[0],
         _blocks(sense, nearer, said),
-        [Measure(c.name, c.about, a.song[c.name], b.song[c.name]) for c in SHARES],
+        [ComparedShare(c.name, c.about, a.song[c.name], b.song[c.name]) for c in SHARES],
         way(build, one.song_id, two.song_id),
         MOST_STEPS,
     )
 
 
-def _compared(build: Published, song: Named, other: Named) -> Compared:
+def _compared(build: Published, song: NamedSong, other: NamedSong) -> ComparedSong:
     row = build.rows("song", song_id=song.song_id)[0]
     genres = json.loads(row.pop("genres"))
     del row["recommended_by"]
@@ -209,16 +211,16 @@ def _compared(build: Published, song: Named, other: Named) -> Compared:
         "select rank from recommendations where song_id = ? and recommended_song_id = ?",
         [song.song_id, other.song_id],
     ).fetchone()
-    return Compared(row, json.loads(row["artists"]), genres, found[0] if found else None)
+    return ComparedSong(row, json.loads(row["artists"]), genres, found[0] if found else None)
 
 
 def _blocks(
     sense: Sense, nearer: Mapping[str, reasons.Floats], said: Mapping[str, pl.Series]
-) -> list[Block]:
+) -> list[BlockShare]:
     """Return the blocks that the distance of this build has."""
     values = because(nearer, 1)
     return [
-        Block(
+        BlockShare(
             name.removeprefix("because_"),
             int(values[name][0]),
             most,

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from flows.answers.songs import Known, means
+from flows.answers.song import WellKnownSong, means
 from warehouse.contracts import AVERAGED
 from warehouse.errors import Unknown
 from warehouse.published import Published, Row
@@ -62,7 +62,7 @@ class Artist:
     means: dict[str, float | None]
     genres: list[str]
     tastes: list[OfTaste]
-    known: list[Known]
+    known: list[WellKnownSong]
     related: list[Related]
 
 
@@ -85,7 +85,7 @@ class Genre:
     artists: int
     features: dict[str, float | None]
     means: dict[str, float | None]
-    known: list[Known]
+    known: list[WellKnownSong]
     related: list[Related]
 
 
@@ -108,7 +108,7 @@ class Taste:
     songs: int
     features: dict[str, float | None]
     means: dict[str, float | None]
-    known: list[Known]
+    known: list[WellKnownSong]
     related: list[Related]
 
 
@@ -145,7 +145,7 @@ class ListedTaste:
     taste_id: str
     label: str
     songs: int
-    known: list[Known]
+    known: list[WellKnownSong]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def artist(build: Published, name: str) -> Artist:
         build.once(means),
         [genre["genre"] for genre in build.rows("artist_genres", artist=name)],
         [OfTaste(**taste) for taste in build.rows("artist_tastes", artist=name)],
-        [Known(**song) for song in build.rows("artist_songs", artist=name)],
+        [WellKnownSong(**song) for song in build.rows("artist_songs", artist=name)],
         [Related(**other) for other in build.rows("related_artists", artist=name)],
     )
 
@@ -190,7 +190,7 @@ def genre(build: Published, name: str) -> Genre:
         row["artists"],
         _features(row),
         build.once(means),
-        [Known(**song) for song in build.rows("genre_songs", genre=name)],
+        [WellKnownSong(**song) for song in build.rows("genre_songs", genre=name)],
         [Related(**other) for other in build.rows("related_genres", genre=name)],
     )
 
@@ -208,7 +208,7 @@ def taste(build: Published, taste_id: str) -> Taste:
         row["songs"],
         _features(row),
         build.once(means),
-        [Known(**song) for song in build.rows("taste_songs", taste_id=taste_id)],
+        [WellKnownSong(**song) for song in build.rows("taste_songs", taste_id=taste_id)],
         [Related(**other) for other in build.rows("related_tastes", taste_id=taste_id)],
     )
 
@@ -228,7 +228,7 @@ def tastes(build: Published) -> Tastes:
 
 def _tastes(build: Published) -> Tastes:
     rows = build.rows("tastes")
-    known = [[Known(**song) for song in json.loads(row.pop("known"))] for row in rows]
+    known = [[WellKnownSong(**song) for song in json.loads(row.pop("known"))] for row in rows]
     return Tastes([ListedTaste(**row, known=k) for row, k in zip(rows, known, strict=True)])
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.answers.songs import Known
+from flows.answers.song import WellKnownSong
 from warehouse.published import Published, Row
 from warehouse.site import charts
 
@@ -14,7 +14,7 @@ START = 600  # characters that hold it
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class ChartWords:
     """What one chart shows.
 
     Args:
@@ -33,14 +33,14 @@ class Drawn:
 
 
 CHARTS = {
-    "songs-by-year": Drawn(
+    "songs-by-year": ChartWords(
         "When the songs came out",
         "Songs by year of release.",
         "A bar chart: the number of songs from each year.",
         "feature_years",
         "chart_decades",
     ),
-    "features-by-year": Drawn(
+    "features-by-year": ChartWords(
         "How the sound has changed",
         "Means over the songs of each year with ten or more, from 0 to 1.",
         "Six lines over the years of release: danceability, energy, valence, acousticness, "
@@ -48,7 +48,7 @@ CHARTS = {
         "feature_years",
         "chart_features",
     ),
-    "features-by-taste": Drawn(
+    "features-by-taste": ChartWords(
         "What sets tastes apart",
         "Means of the largest tastes; red is above their overall mean, blue below.",
         "A grid of the largest tastes by six features, coloured by how far each is from the "
@@ -56,7 +56,7 @@ CHARTS = {
         "tastes",
         "chart_tastes",
     ),
-    "features-by-genre": Drawn(
+    "features-by-genre": ChartWords(
         "What sets genres apart",
         "Means of the largest genres; red is above their overall mean, blue below.",
         "A grid of the largest genres by six features, coloured by how far each is from the "
@@ -64,14 +64,14 @@ CHARTS = {
         "genres",
         "chart_genres",
     ),
-    "hubs": Drawn(
+    "hubs": ChartWords(
         "Are a few songs everywhere?",
         "Songs by the number of lists they are in. No song may be in more than a set number.",
         "A bar chart: how many songs are in no list, in one, in two and so on.",
         "hub_counts",
         "chart_hubs",
     ),
-    "distances": Drawn(
+    "distances": ChartWords(
         "How far a list reaches",
         "Share of the recommendations at each distance, by rank; two random songs are about 1 "
         "apart.",
@@ -83,7 +83,7 @@ CHARTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class TasteCount:
     """A taste and how many songs are of it."""
 
     taste_id: str
@@ -92,7 +92,7 @@ class Taste:
 
 
 @dataclass(frozen=True, slots=True)
-class Genre:
+class GenreCount:
     """A genre and how many songs bear it."""
 
     genre: str
@@ -120,13 +120,13 @@ class Overview:
     genres: int
     first_year: int | None
     last_year: int | None
-    tastes: list[Taste]
-    common_genres: list[Genre]
-    starts: list[Known]
+    tastes: list[TasteCount]
+    common_genres: list[GenreCount]
+    starts: list[WellKnownSong]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ChartPicture:
     """A drawing of the build.
 
     Args:
@@ -160,7 +160,7 @@ class Chart:
     about: str
     text: str
     table: str
-    picture: Picture
+    picture: ChartPicture
     rows: list[Row]
 
 
@@ -177,7 +177,7 @@ class TasteOnMap:
 
 
 @dataclass(frozen=True, slots=True)
-class Explore:
+class Charts:
     """What there is to look at.
 
     Args:
@@ -188,13 +188,13 @@ class Explore:
     """
 
     songs: int
-    map: Picture | None
+    map: ChartPicture | None
     tastes: list[TasteOnMap]
     charts: list[Chart]
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class SongMap:
     """The best known songs on the map, one of each family, the best known first.
 
     Args:
@@ -217,12 +217,12 @@ def overview(build: Published) -> Overview:
     return build.once(_overview)
 
 
-def explore(build: Published) -> Explore:
+def explore(build: Published) -> Charts:
     """Return the charts and what the map holds; they are read once."""
     return build.once(_explore)
 
 
-def song_map(build: Published) -> Map:
+def song_map(build: Published) -> SongMap:
     """Return the best known songs on the map, ``MAPPED`` at most; they are read once."""
     return build.once(_song_map)
 
@@ -232,16 +232,16 @@ def _overview(build: Published) -> Overview:
         build.manifest.build_id,
         build.manifest.published_at,
         **build.rows("catalogue_counts")[0],
-        tastes=[Taste(**row) for row in build.rows("catalogue_tastes")],
-        common_genres=[Genre(**row) for row in build.rows("catalogue_genres")],
-        starts=[Known(**row) for row in build.rows("starting_points")],
+        tastes=[TasteCount(**row) for row in build.rows("catalogue_tastes")],
+        common_genres=[GenreCount(**row) for row in build.rows("catalogue_genres")],
+        starts=[WellKnownSong(**row) for row in build.rows("starting_points")],
     )
 
 
-def _explore(build: Published) -> Explore:
+def _explore(build: Published) -> Charts:
     tastes = build.once(_tastes)
     drawn = {name: _picture(build.folder, name) for name in charts.CHARTS}
-    return Explore(
+    return Charts(
         sum(taste.songs for taste in tastes),
         drawn["map"],
         tastes,
@@ -253,7 +253,7 @@ def _explore(build: Published) -> Explore:
     )
 
 
-def _picture(build: Path, name: str) -> Picture | None:
+def _picture(build: Path, name: str) -> ChartPicture | None:
     """Return a drawing of the build, or nothing where there were no rows to draw."""
     files = [f"{name}-{scheme.name}.svg" for scheme in charts.schemes(name)]
     first = build / charts.FOLDER / files[0]
@@ -262,7 +262,7 @@ def _picture(build: Path, name: str) -> Picture | None:
     size = SIZE.search(first.read_text(encoding="utf-8")[:START])
     width, height = (round(float(side)) for side in size.groups()) if size else (0, 0)
     light, dark = (f"/{charts.FOLDER}/{file}" for file in (files[0], files[-1]))
-    return Picture(light, dark, width, height)
+    return ChartPicture(light, dark, width, height)
 
 
 def _tastes(build: Published) -> list[TasteOnMap]:
@@ -275,11 +275,11 @@ def _tastes(build: Published) -> list[TasteOnMap]:
     ]
 
 
-def _song_map(build: Published) -> Map:
+def _song_map(build: Published) -> SongMap:
     tastes = build.once(_tastes)
     place = {taste.taste_id: number for number, taste in enumerate(tastes)}
     rows = build.rows("map_songs", limit=MAPPED)
-    return Map(
+    return SongMap(
         tastes,
         [row["song_id"] for row in rows],
         [row["label"] for row in rows],

@@ -33,7 +33,7 @@ ABSENT = "not in the catalogue"
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedSongs:
     """What somebody saved, as a text or song by song, and the playlist that they wish.
 
     Args:
@@ -51,7 +51,7 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class PlaylistSongs:
     """Songs to write into a file, by their ids and in their order, and the playlist's title."""
 
     songs: Annotated[list[str], Field(max_length=MOST_PLACES)]
@@ -59,7 +59,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Song:
+class PlaylistSong:
     """A song as lists show it."""
 
     song_id: str
@@ -75,7 +75,7 @@ class Song:
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class NearestSaved:
     """The saved song that another lies nearest to."""
 
     song_id: str
@@ -83,7 +83,7 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class MixSong:
     """A song of the playlist."""
 
     song_id: str
@@ -95,7 +95,7 @@ class Played:
     key: int | None
     mode: int | None
     taste: str
-    near: Near
+    near: NearestSaved
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class TasteShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
+class UnmatchedLine:
     """What stands for no song: the line, the reason, and the row as it was given."""
 
     line: int
@@ -120,7 +120,7 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
+class MixedPlaylist:
     """A playlist and how it came about.
 
     Args:
@@ -131,15 +131,15 @@ class Mixed:
         share_distance: half the sum of the differences between the shares of the tastes, 0 to 1.
     """
 
-    songs: list[Played]
+    songs: list[MixSong]
     tastes: list[TasteShare]
-    unmatched: list[Unmatched]
+    unmatched: list[UnmatchedLine]
     saved: int
     share_distance: float
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class MixOffer:
     """What can be mixed.
 
     Args:
@@ -151,7 +151,7 @@ class Offer:
         formats: of a file with the playlist.
     """
 
-    example: list[Song]
+    example: list[PlaylistSong]
     places: int
     most_places: int
     most_songs: int
@@ -159,12 +159,12 @@ class Offer:
     formats: list[str]
 
 
-def offer(build: Published) -> Offer:
+def offer(build: Published) -> MixOffer:
     """Return what can be mixed, with an example of this build's songs."""
-    return Offer(build.once(_example), PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
+    return MixOffer(build.once(_example), PLACES, MOST_PLACES, MOST_SONGS, MOST_BYTES, [*WRITERS])
 
 
-def mixed(build: Published, saved: Saved) -> Mixed:
+def mixed(build: Published, saved: SavedSongs) -> MixedPlaylist:
     """Make a playlist for somebody who saved these songs.
 
     Raises:
@@ -200,12 +200,14 @@ def require_short(size: int, name: str) -> None:
         raise TooMuch(f"{name} has {size:,} bytes; the limit is {MOST_BYTES:,}. Send less.")
 
 
-def described(build: Published, song_ids: Sequence[str]) -> list[Song]:
+def described(build: Published, song_ids: Sequence[str]) -> list[PlaylistSong]:
     """Return songs in the order of their ids; what the build does not have is left out."""
-    return [Song(**row) for row in build.rows("songs_of", song_ids=json.dumps([*song_ids]))]
+    return [PlaylistSong(**row) for row in build.rows("songs_of", song_ids=json.dumps([*song_ids]))]
 
 
-def written(build: Published, songs: Sequence[Song | Played], form: str, title: str) -> str:
+def written(
+    build: Published, songs: Sequence[PlaylistSong | MixSong], form: str, title: str
+) -> str:
     """Return songs as a file.
 
     Args:
@@ -243,13 +245,13 @@ def _shelves(build: Published) -> model.Shelves:
     return model.Shelves(build.vectors, tastes_of(build).of_song, songs_of(build).sameness)
 
 
-def _example(build: Published) -> list[Song]:
+def _example(build: Published) -> list[PlaylistSong]:
     return described(build, [row["song_id"] for row in build.rows("mix_example")])
 
 
 def _made(
     build: Published, rows: pl.DataFrame, unread: pl.DataFrame, name: str, wanted: int
-) -> Mixed:
+) -> MixedPlaylist:
     given = rows.height + unread.height
     if not given:
         raise InputError(f"{name} holds no songs. Give ids, links or lines: artist - title.")
@@ -258,10 +260,10 @@ def _made(
     tastes = tastes_of(build)
     saved, unmatched = _matched(build, rows, name)
     made = model.mix(build.once(_shelves), saved, wanted)
-    lost = [Unmatched(**row) for row in _both(unread, unmatched).iter_rows(named=True)]
+    lost = [UnmatchedLine(**row) for row in _both(unread, unmatched).iter_rows(named=True)]
     shares = _shares(tastes, saved, made.songs)
     apart = sum(abs(taste.saved_share - taste.played_share) for taste in shares) / 2
-    return Mixed(_played(build, made), shares, lost, len(saved), apart)
+    return MixedPlaylist(_played(build, made), shares, lost, len(saved), apart)
 
 
 def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatrix, pl.DataFrame]:
@@ -289,14 +291,14 @@ def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([one, other], how="vertical_relaxed").sort("line", maintain_order=True)
 
 
-def _played(build: Published, made: model.Mix) -> list[Played]:
+def _played(build: Published, made: model.Mix) -> list[MixSong]:
     ids, near = (songs_of(build).ids[numbers] for numbers in (made.songs, made.near))
     named = {song.song_id: song for song in described(build, [*{*ids, *near}])}
-    shown = [f.name for f in fields(Played) if f.name != "near"]
+    shown = [f.name for f in fields(MixSong) if f.name != "near"]
     return [
-        Played(
+        MixSong(
             **{name: getattr(named[song_id], name) for name in shown},
-            near=Near(close, named[close].label),
+            near=NearestSaved(close, named[close].label),
         )
         for song_id, close in zip(ids, near, strict=True)
     ]

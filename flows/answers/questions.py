@@ -36,13 +36,13 @@ Year = Annotated[int | None, Field(ge=0, le=9999), BeforeValidator(_given)]
 Number = Annotated[int | None, Field(ge=1, le=100), BeforeValidator(_given)]
 
 
-class Asked(BaseModel):
+class Question(BaseModel):
     """A question."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class Searched(Asked):
+class SearchQuestion(Question):
     """A search."""
 
     q: Text = Field("", description="Title, artist, both, or what it is about.")
@@ -61,26 +61,26 @@ class Searched(Asked):
         return search.Filters(self.year_from, self.year_to, self.genre, self.explicit)
 
 
-class Suggested(Asked):
+class SuggestQuestion(Question):
     """The beginning of a search."""
 
     q: Text = Field("", description="What has been typed so far.")
     limit: int = Field(search.SUGGESTED, ge=1, le=search.SUGGESTED, description="Songs to return.")
 
 
-class SearchedJson(Searched):
+class SearchBody(SearchQuestion):
     """A search in JSON."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class SuggestedJson(Suggested):
+class SuggestBody(SuggestQuestion):
     """The beginning of a search in JSON."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class SimilarSongs(Asked):
+class SimilarQuestion(Question):
     """A song of the catalogue, to find others like it."""
 
     song: str = Field(min_length=1, max_length=1000, description="A song_id, or a title.")
@@ -88,7 +88,7 @@ class SimilarSongs(Asked):
     profile: bool = Field(False, description="Add the mean audio features of the list.")
 
 
-class Similar(Asked):
+class SimilarBody(Question):
     """A song of the catalogue or a new one by its features, to find others like it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -103,13 +103,13 @@ class Similar(Asked):
     profile: bool = False
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> "Similar":
+    def _one_of_two(self) -> "SimilarBody":
         if (self.song is None) == (self.features is None):
             raise ValueError("expected either song or features")
         return self
 
 
-class Question(Asked):
+class BatchBody(Question):
     """A search and a playlist."""
 
     model_config = ConfigDict(extra="forbid")
@@ -119,14 +119,14 @@ class Question(Asked):
     recommender_neighbors: int = Field(request.ASKED, ge=0, le=request.MOST_ASKED)
     search_neighbors: int = Field(20, ge=0, le=request.MOST_ASKED)
 
-    def request(self) -> request.Request:
+    def request(self) -> request.BatchRequest:
         """Return it as it is answered."""
-        return request.Request(
+        return request.BatchRequest(
             self.search, self.playlist, self.recommender_neighbors, self.search_neighbors
         )
 
 
-def questions(text: str) -> list[request.Request]:
+def questions(text: str) -> list[request.BatchRequest]:
     """Return the questions of a JSON array.
 
     Raises:
@@ -135,7 +135,7 @@ def questions(text: str) -> list[request.Request]:
     """
     require_short(len(text.encode("utf-8", "ignore")), "The request")
     try:
-        return [one.request() for one in TypeAdapter(list[Question]).validate_json(text)]
+        return [one.request() for one in TypeAdapter(list[BatchBody]).validate_json(text)]
     except ValidationError as error:
         raise InputError(f"Expected an array of requests: {in_words(error.errors())}.") from error
 

@@ -43,7 +43,7 @@ Reply = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SongToRate:
     """A song that a visitor is asked to rate."""
 
     song_id: str
@@ -56,7 +56,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Because:
+class LeadingRating:
     """A rating, as the one that led to a recommendation."""
 
     song_id: str
@@ -65,7 +65,7 @@ class Because:
 
 
 @dataclass(frozen=True, slots=True)
-class Recommended:
+class PredictedSong:
     """A song that a visitor would like; ``because`` is none where it is liked by most."""
 
     rank: int
@@ -76,11 +76,11 @@ class Recommended:
     key: int | None
     mode: int | None
     predicted_rating: float
-    because: Because | None
+    because: LeadingRating | None
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class NextQuestion:
     """What a visitor has answered so far.
 
     Args:
@@ -97,7 +97,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Ratings:
+class VisitorRatings:
     """A visitor's ratings, ``song_id`` to stars from 1 to 5, and how many songs they wish."""
 
     ratings: Annotated[
@@ -107,7 +107,7 @@ class Ratings:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RatingsAnswer:
     """What a visitor is recommended.
 
     Args:
@@ -116,8 +116,8 @@ class Answer:
         not_found: ids of songs of which ratings say nothing, or that the build does not have.
     """
 
-    recommended: list[Recommended]
-    rated: list[Because]
+    recommended: list[PredictedSong]
+    rated: list[LeadingRating]
     not_found: list[str]
 
 
@@ -135,7 +135,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RatingsOfFile:
     """What a file of one person's ratings says.
 
     Args:
@@ -181,7 +181,7 @@ def desk(build: Published) -> Desk:
 
 def ask(
     build: Published, rated: Iterable[str] = (), passed: Iterable[str] = (), n: int = ASKED
-) -> list[Asked]:
+) -> list[SongToRate]:
     """Return the songs to ask a visitor about next: well known, of several tastes, and telling.
 
     Args:
@@ -201,12 +201,14 @@ def ask(
     return _asked(build, visitors.asked(shop.shelf, *done, k=n))
 
 
-def again(build: Published, song_ids: Iterable[str]) -> list[Asked]:
+def again(build: Published, song_ids: Iterable[str]) -> list[SongToRate]:
     """Return songs that were asked before, in their order, without those that ratings know not."""
     return _asked(build, _places(build, song_ids)[1])
 
 
-def rate(build: Published, ratings: Mapping[str, float], n: int = RECOMMENDED) -> list[Recommended]:
+def rate(
+    build: Published, ratings: Mapping[str, float], n: int = RECOMMENDED
+) -> list[PredictedSong]:
     """Return the songs that a visitor would rate highest, each with the rating that led to it.
 
     Args:
@@ -228,18 +230,18 @@ def rate(build: Published, ratings: Mapping[str, float], n: int = RECOMMENDED) -
     rows = songs_of(build).songs[shop.rows[picks.songs]].select(NAMES).iter_rows(named=True)
     labels = songs_of(build).labels(shop.rows[songs])
 
-    def because(place: int) -> Because | None:
-        return None if place < 0 else Because(ids[place], labels[place], float(stars[place]))
+    def because(place: int) -> LeadingRating | None:
+        return None if place < 0 else LeadingRating(ids[place], labels[place], float(stars[place]))
 
     return [
-        Recommended(rank, **row, predicted_rating=float(rating), because=because(int(place)))
+        PredictedSong(rank, **row, predicted_rating=float(rating), because=because(int(place)))
         for rank, (row, rating, place) in enumerate(
             zip(rows, picks.ratings, picks.because, strict=True), start=1
         )
     ]
 
 
-def answered(build: Published, given: Ratings) -> Answer:
+def answered(build: Published, given: VisitorRatings) -> RatingsAnswer:
     """Return what a visitor is recommended, and which of their ratings it rests on.
 
     Raises:
@@ -248,15 +250,15 @@ def answered(build: Published, given: Ratings) -> Answer:
     found = rate(build, given.ratings, given.n)
     known = again(build, given.ratings)
     ids = {song.song_id for song in known}
-    return Answer(
+    return RatingsAnswer(
         found,
-        [Because(song.song_id, song.label, given.ratings[song.song_id]) for song in known],
+        [LeadingRating(song.song_id, song.label, given.ratings[song.song_id]) for song in known],
         [song_id for song_id in given.ratings if song_id not in ids],
     )
 
 
 def interview(
-    build: Published, reply: Reply, tell: Callable[[list[Recommended]], None]
+    build: Published, reply: Reply, tell: Callable[[list[PredictedSong]], None]
 ) -> dict[str, float]:
     """Ask about five songs, tell what is recommended, and go on as long as the visitor likes.
 
@@ -311,7 +313,7 @@ def _answer(question: str, reply: Reply) -> float | str | None:
     return ""
 
 
-def given(build: Published, text: str, name: str) -> Given:
+def given(build: Published, text: str, name: str) -> RatingsOfFile:
     """Read one person's ratings: CSV with a header, or JSON.
 
     JSON is an object of song to rating, or an array of objects with the names that a header may
@@ -339,7 +341,7 @@ def given(build: Published, text: str, name: str) -> Given:
     if not last.height:
         raise InputError("\n".join([f"{name} rates no song in the catalogue.", *unread[:3]]))
     ratings = dict(last.select("song_id", "rating").iter_rows())
-    return Given(
+    return RatingsOfFile(
         ratings, lost.select(called.unique(maintain_order=True)).to_series().to_list(), unread
     )
 
@@ -389,13 +391,14 @@ def _text(value: object) -> str | None:
     return str(value).encode("utf-8", "replace").decode().strip() or None
 
 
-def _asked(build: Published, places: IndexMatrix) -> list[Asked]:
+def _asked(build: Published, places: IndexMatrix) -> list[SongToRate]:
     """Return songs of the desk to show them, in their order."""
     rows = build.once(desk).rows[places]
     songs = songs_of(build)
     shown = songs.songs[rows].select(NAMES).iter_rows(named=True)
     return [
-        Asked(**song, label=label) for song, label in zip(shown, songs.labels(rows), strict=True)
+        SongToRate(**song, label=label)
+        for song, label in zip(shown, songs.labels(rows), strict=True)
     ]
 
 

@@ -17,7 +17,7 @@ MOST_STEPS = paths.MOST_STEPS
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedSong:
     """A song by name."""
 
     song_id: str
@@ -29,7 +29,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RouteStep:
     """One step of a way.
 
     Args:
@@ -40,7 +40,7 @@ class Step:
         reason: of that recommendation.
     """
 
-    song: Named
+    song: NamedSong
     back: bool
     rank: int
     distance: float
@@ -48,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """A way along recommendations, the shortest in steps and of those in distance.
 
     Args:
@@ -59,7 +59,7 @@ class Way:
 
     either: bool
     distance: float
-    steps: list[Step]
+    steps: list[RouteStep]
 
 
 def links_of(build: Published) -> paths.Roads:
@@ -74,7 +74,7 @@ def links_of(build: Published) -> paths.Roads:
     return paths.Roads.of(len(ids), source, end, rows["distance"].to_numpy())
 
 
-def way(build: Published, song_id: str, other_id: str) -> Way | None:
+def way(build: Published, song_id: str, other_id: str) -> Route | None:
     """Return a way from one song to the other; none where there is none of ``MOST_STEPS`` steps.
 
     Args:
@@ -94,24 +94,24 @@ def way(build: Published, song_id: str, other_id: str) -> Way | None:
         _step(build, before.song_id, song, not roads.lead(*pair))
         for (before, song), pair in zip(pairwise(found), pairwise(songs), strict=True)
     ]
-    return Way(either, sum(step.distance for step in steps), steps)
+    return Route(either, sum(step.distance for step in steps), steps)
 
 
-def named(build: Published, ids: Iterable[str]) -> list[Named]:
+def named(build: Published, ids: Iterable[str]) -> list[NamedSong]:
     """Return songs by their ids, in that order; ids of no song are passed over."""
     rows = build.database.execute(
-        f"select {', '.join('songs.' + field.name for field in fields(Named))} "
+        f"select {', '.join('songs.' + field.name for field in fields(NamedSong))} "
         "from json_each(?) as asked join songs on songs.song_id = asked.value order by asked.id",
         [json.dumps(list(ids))],
     )
-    return [Named(**row) for row in rows]
+    return [NamedSong(**row) for row in rows]
 
 
-def _step(build: Published, before: str, song: Named, back: bool) -> Step:
+def _step(build: Published, before: str, song: NamedSong, back: bool) -> RouteStep:
     pair = (song.song_id, before) if back else (before, song.song_id)
     rank, distance, reason = build.database.execute(
         "select rank, distance, reason from recommendations "
         "where song_id = ? and recommended_song_id = ?",
         pair,
     ).fetchone()
-    return Step(song, back, rank, distance, reason)
+    return RouteStep(song, back, rank, distance, reason)

@@ -45,7 +45,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class HitVersion:
     """Another song of the same family."""
 
     song_id: str
@@ -56,7 +56,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """A song found, and what tells it from others of its title.
 
     Args:
@@ -82,11 +82,11 @@ class Found:
     how: str
     score: float
     others: int
-    versions: list[Version]
+    versions: list[HitVersion]
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class SearchResults:
     """What was found, best first, one song of each family.
 
     Args:
@@ -98,13 +98,13 @@ class Results:
 
     query: str
     total: int
-    songs: list[Found]
+    songs: list[SearchHit]
     filters: Filters
     genres: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestion:
+class SuggestedSong:
     """A song that what is being typed may become."""
 
     song_id: str
@@ -120,12 +120,12 @@ class Suggestions:
     """Songs, the most likely first."""
 
     query: str
-    songs: list[Suggestion]
+    songs: list[SuggestedSong]
 
 
 def search(
     build: Published, text: str, limit: int = SHOWN, filters: Filters | None = None
-) -> Results:
+) -> SearchResults:
     """Return the songs that ``text`` may mean and that are as the filters say.
 
     The filters hold within the search, so that what is rare among the nearest is found, too. Of a
@@ -138,14 +138,14 @@ def search(
     only = _only(build, filters)
     hits = Searcher(_index(build, only)).search(text, DEEPEST)
     songs = _told(build, hits[:limit], only)
-    return Results(_writable(text), len(hits), songs, filters, genres(build))
+    return SearchResults(_writable(text), len(hits), songs, filters, genres(build))
 
 
 def suggest(build: Published, text: str, limit: int = SUGGESTED) -> Suggestions:
     """Return the songs that ``text`` may become while it is being typed."""
     hits = Searcher(_index(build)).suggest(text, limit)
     rows = build.rows("suggested_songs", songs=json.dumps([hit.song_id for hit in hits]))
-    return Suggestions(_writable(text), [Suggestion(**row) for row in rows])
+    return Suggestions(_writable(text), [SuggestedSong(**row) for row in rows])
 
 
 def _writable(text: str) -> str:
@@ -197,18 +197,18 @@ def _by_genre(build: Published) -> Callable[[str], Numbers]:
     return numbers
 
 
-def _told(build: Published, hits: Sequence[Hit], only: Only | None) -> list[Found]:
+def _told(build: Published, hits: Sequence[Hit], only: Only | None) -> list[SearchHit]:
     rows = build.rows("found_songs", families=json.dumps([hit.family_id for hit in hits]))
     families = {key: list(songs) for key, songs in groupby(rows, lambda row: row["family_id"])}
     return [_found(hit, families[hit.family_id], only) for hit in hits]
 
 
-def _found(hit: Hit, family: list[Row], only: Only | None) -> Found:
+def _found(hit: Hit, family: list[Row], only: Only | None) -> SearchHit:
     """Return the song of a family that is shown: the one found, else the best known allowed."""
     allowed = [row for row in family if only is None or only.songs[row["number"]]]
     shown = next((row for row in allowed if row["song_id"] == hit.song_id), allowed[0])
     others = [row for row in family if row is not shown]
-    return Found(
+    return SearchHit(
         **{name: shown[name] for name in PLAIN},
         artists=json.loads(shown["artists"]),
         genres=json.loads(shown["genres"]),
@@ -217,6 +217,7 @@ def _found(hit: Hit, family: list[Row], only: Only | None) -> Found:
         score=hit.score,
         others=len(others),
         versions=[
-            Version(**{name: row[name] for name in Version.__slots__}) for row in others[:VERSIONS]
+            HitVersion(**{name: row[name] for name in HitVersion.__slots__})
+            for row in others[:VERSIONS]
         ],
     )

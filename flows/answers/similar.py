@@ -12,7 +12,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from flows.answers.catalogue import nearest, songs_of
-from flows.answers.profile import Feature, feature_profile
+from flows.answers.song import FeatureMeans, feature_profile
 from models.encoder import pipeline as encoder
 from transforms import arrays as features
 from transforms import families
@@ -26,7 +26,7 @@ MOST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class SimilarSong:
     """One song that is like the one asked for."""
 
     rank: int
@@ -40,7 +40,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Similar:
+class SimilarList:
     """The songs like one, nearest first.
 
     Args:
@@ -49,11 +49,13 @@ class Similar:
     """
 
     song: str
-    similar: list[Match]
-    feature_profile: list[Feature] | None
+    similar: list[SimilarSong]
+    feature_profile: list[FeatureMeans] | None
 
 
-def similar(build: Published, song: str, k: int | None = None, profile: bool = False) -> Similar:
+def similar(
+    build: Published, song: str, k: int | None = None, profile: bool = False
+) -> SimilarList:
     """Return what is recommended for a song of the catalogue.
 
     Args:
@@ -68,26 +70,28 @@ def similar(build: Published, song: str, k: int | None = None, profile: bool = F
     """
     values = build.rows("song", song_id=_named(build.database, song))[0]
     rows = build.rows("song_recommendations", song_id=values["song_id"])
-    matches = [Match(**{name: row[name] for name in Match.__slots__}) for row in rows]
+    matches = [SimilarSong(**{name: row[name] for name in SimilarSong.__slots__}) for row in rows]
     if k is not None and k > len(matches):
         raise InputError(
             f"The build holds {len(matches)} recommendations for {values['label']}, not {k}. "
             f"To build more: segue build --neighbours {k}"
         )
     shown = matches[:k]
-    return Similar(values["label"], shown, _profile(build, values, shown) if profile else None)
+    return SimilarList(values["label"], shown, _profile(build, values, shown) if profile else None)
 
 
 def like_features(
     build: Published, song: Mapping[str, Any], k: int, profile: bool = False
-) -> Similar:
+) -> SimilarList:
     """Return the songs like a new one, as ``matched`` does."""
     matches = matched(build, song, k)
     label = _writable(song.get("title") or "the given song")[:200]
-    return Similar(label, matches, _profile(build, song, matches) if profile else None)
+    return SimilarList(label, matches, _profile(build, song, matches) if profile else None)
 
 
-def _profile(build: Published, song: Mapping[str, Any], matches: Sequence[Match]) -> list[Feature]:
+def _profile(
+    build: Published, song: Mapping[str, Any], matches: Sequence[SimilarSong]
+) -> list[FeatureMeans]:
     return feature_profile(build, song, [match.song_id for match in matches])
 
 
@@ -122,7 +126,7 @@ def _fold(text: str) -> str:
     return str(pl.select(families.folded(pl.lit(text))).item())
 
 
-def matched(build: Published, song: Mapping[str, Any], k: int) -> list[Match]:
+def matched(build: Published, song: Mapping[str, Any], k: int) -> list[SimilarSong]:
     """Encode a song that need not be in the catalogue and return the ``k`` songs nearest to it.
 
     The rules are those of the recommendations; a family is left out where ``title`` and
@@ -149,7 +153,7 @@ def matched(build: Published, song: Mapping[str, Any], k: int) -> list[Match]:
     found = nearest(build, vector, _versions(known.songs, query_row), k)
     named = known.songs[found.songs].select("song_id", "title", "artist", "year")
     return [
-        Match(rank, **row, distance=apart, similarity=1 / (1 + apart), reason=None)
+        SimilarSong(rank, **row, distance=apart, similarity=1 / (1 + apart), reason=None)
         for rank, (row, apart) in enumerate(
             zip(named.iter_rows(named=True), found.distances.tolist(), strict=True), start=1
         )

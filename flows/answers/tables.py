@@ -28,7 +28,7 @@ QUESTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnTold:
+class ColumnDescription:
     """One column; ``references`` is the ``table.column`` that it points at, if it does."""
 
     name: str
@@ -41,7 +41,7 @@ class ColumnTold:
 
 
 @dataclass(frozen=True, slots=True)
-class TableTold:
+class TableDescription:
     """One table or view.
 
     Args:
@@ -58,11 +58,11 @@ class TableTold:
     source: str
     rows: int
     parquet_bytes: int | None
-    columns: list[ColumnTold]
+    columns: list[ColumnDescription]
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class ExampleCode:
     """An example as one tool has it; the file lies in ``warehouse/examples``."""
 
     tool: str
@@ -76,11 +76,11 @@ class Example:
 
     name: str
     question: str
-    code: list[Code]
+    code: list[ExampleCode]
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class PublishedTables:
     """What is published, and how to begin with it.
 
     Args:
@@ -90,19 +90,19 @@ class Tables:
 
     file: str
     file_bytes: int
-    tables: list[TableTold]
+    tables: list[TableDescription]
     examples: list[Example]
 
 
-def tables(build: Published) -> Tables:
+def tables(build: Published) -> PublishedTables:
     """Return every table and view of the build with its columns, and examples to start from."""
     return build.once(_tables)
 
 
-def _tables(build: Published) -> Tables:
+def _tables(build: Published) -> PublishedTables:
     held = [table for table in TABLES if table.name in build.manifest.counts]
     told = [*(_told(build, table) for table in held), *(_told(build, view) for view in VIEWS)]
-    return Tables(FILE, build.file.stat().st_size, told, examples())
+    return PublishedTables(FILE, build.file.stat().st_size, told, examples())
 
 
 def examples() -> list[Example]:
@@ -112,7 +112,9 @@ def examples() -> list[Example]:
             name,
             question,
             [
-                Code(tool, f"{name}_{ending}", (EXAMPLES / f"{name}_{ending}").read_text("utf-8"))
+                ExampleCode(
+                    tool, f"{name}_{ending}", (EXAMPLES / f"{name}_{ending}").read_text("utf-8")
+                )
                 for tool, ending in TOOLS.items()
             ],
         )
@@ -120,11 +122,11 @@ def examples() -> list[Example]:
     ]
 
 
-def _told(build: Published, item: Table | View) -> TableTold:
+def _told(build: Published, item: Table | View) -> TableDescription:
     counts, files = build.manifest.counts, build.manifest.files
     counted = RECOMMENDATIONS.name if item is RECOMMENDED_SONGS else item.name
     twin = files.get(f"parquet/{item.name}.parquet")
-    return TableTold(
+    return TableDescription(
         item.name,
         "table" if isinstance(item, Table) else "view",
         item.about,
@@ -136,8 +138,8 @@ def _told(build: Published, item: Table | View) -> TableTold:
     )
 
 
-def _column(column: Column) -> ColumnTold:
-    return ColumnTold(
+def _column(column: Column) -> ColumnDescription:
+    return ColumnDescription(
         column.name,
         IN_WORDS[column.dtype],
         column.unit,

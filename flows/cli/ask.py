@@ -210,7 +210,7 @@ def mix(
         build = Published(release.published(home_of(settings_of(home=home))))
         name = "stdin" if file == "-" else Path(file).name
         text = text_of(file, mixes.MOST_BYTES)
-        made = mixes.mixed(build, mixes.Saved(text, name=name, places=places))
+        made = mixes.mixed(build, mixes.SavedSongs(text, name=name, places=places))
         _print_unmatched(made)
         if not made.saved:
             raise InputError(f"No song in {name} is in the catalogue.")

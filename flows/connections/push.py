@@ -72,7 +72,7 @@ def mixed(build: Published, text: str, name: str) -> Playlist:
     Raises:
         InputError: nothing of it is in the catalogue.
     """
-    made = mixes.mixed(build, mixes.Saved(text, name=name))
+    made = mixes.mixed(build, mixes.SavedSongs(text, name=name))
     if not made.saved:
         raise InputError(f"Nothing of {name} is in the catalogue.")
     return Playlist(f"Mix of {name}", _songs(made.songs))

@@ -12,22 +12,22 @@ from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, FastAPI, Path, Query, Response
 
-from flows.answers import about as made
 from flows.answers import batch as request
+from flows.answers import build as published_build
 from flows.answers import compare as pairs
-from flows.answers import groups, overview, profile, search, similar, songs
-from flows.answers import info as about
+from flows.answers import groups, overview, search, similar
 from flows.answers import playlists as mix
 from flows.answers import ratings as rate
+from flows.answers import song as songs
 from flows.answers import tables as published
 from flows.answers.questions import (
-    Question,
-    Searched,
-    SearchedJson,
-    Similar,
-    SimilarSongs,
-    Suggested,
-    SuggestedJson,
+    BatchBody,
+    SearchBody,
+    SearchQuestion,
+    SimilarBody,
+    SimilarQuestion,
+    SuggestBody,
+    SuggestQuestion,
 )
 from flows.site import problems
 from flows.site.text import TextRoute
@@ -93,24 +93,24 @@ def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRoute
         return overview.overview(build)
 
     @router.get("/about")
-    def how_made() -> made.About:
+    def how_made() -> published_build.BuildReport:
         """Return what the build was made from, how it was checked and how good it is."""
-        return made.about(build)
+        return published_build.about(build)
 
     @router.get("/tables")
-    def tables() -> published.Tables:
+    def tables() -> published.PublishedTables:
         """Return every published table with its columns, and examples of joins."""
         return published.tables(build)
 
     @router.get("/health")
-    def health() -> about.Health:
+    def health() -> published_build.BuildHealth:
         """Return whether the build can be read, and its id."""
-        return about.health(build)
+        return published_build.health(build)
 
     @router.get("/info")
-    def info() -> about.Info:
+    def info() -> published_build.BuildInfo:
         """Return which build is served, how old it is and what is switched on."""
-        return about.info(build, switches)
+        return published_build.info(build, switches)
 
     return router
 
@@ -119,22 +119,22 @@ def _about_search(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["search"])
 
     @router.get("/search")
-    def searched(asked: Annotated[Searched, Query()]) -> search.Results:
+    def searched(asked: Annotated[SearchQuestion, Query()]) -> search.SearchResults:
         """Return the songs that a text may mean, by title, artist, both, or what they are about."""
         return search.search(build, asked.q, asked.limit, asked.filters())
 
     @router.post("/search")
-    def searched_as_json(asked: SearchedJson) -> search.Results:
+    def searched_as_json(asked: SearchBody) -> search.SearchResults:
         """Return the same for a question in JSON."""
         return searched(asked)
 
     @router.get("/suggest")
-    def suggested(asked: Annotated[Suggested, Query()]) -> search.Suggestions:
+    def suggested(asked: Annotated[SuggestQuestion, Query()]) -> search.Suggestions:
         """Return suggestions for a text while it is being typed."""
         return search.suggest(build, asked.q, asked.limit)
 
     @router.post("/suggest")
-    def suggested_as_json(asked: SuggestedJson) -> search.Suggestions:
+    def suggested_as_json(asked: SuggestBody) -> search.Suggestions:
         """Return the same for a question in JSON."""
         return suggested(asked)
 
@@ -145,19 +145,19 @@ def _about_likeness(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["likeness"])
 
     @router.get("/similar")
-    def similar_to(asked: Annotated[SimilarSongs, Query()]) -> similar.Similar:
+    def similar_to(asked: Annotated[SimilarQuestion, Query()]) -> similar.SimilarList:
         """Return what is recommended for a song, given its id or a title that is its alone."""
         return similar.similar(build, asked.song, asked.k, asked.profile)
 
     @router.post("/similar")
-    def similar_to_json(asked: Similar) -> similar.Similar:
+    def similar_to_json(asked: SimilarBody) -> similar.SimilarList:
         """Return songs similar to one in the catalogue, or to a new one with the given features."""
         if asked.song is not None:
             return similar.similar(build, asked.song, asked.k, asked.profile)
         return similar.like_features(build, asked.features or {}, asked.k or 5, asked.profile)
 
     @router.post("/request")
-    def requested(asked: list[Question]) -> list[request.Answer]:
+    def requested(asked: list[BatchBody]) -> list[request.BatchAnswer]:
         """Return, for each question, the songs found and the songs nearest to its playlist."""
         return request.answers(build, [one.request() for one in asked])
 
@@ -168,7 +168,7 @@ def _about_pairs(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["likeness"])
 
     @router.get("/compare")
-    def compared(a: SongName = "", b: SongName = "") -> pairs.Answer:
+    def compared(a: SongName = "", b: SongName = "") -> pairs.ComparisonAnswer:
         """Return two songs side by side, what they share, and a path of songs between them."""
         return pairs.compare(build, a, b)
 
@@ -179,12 +179,12 @@ def _about_songs(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["songs"])
 
     @router.get("/songs/{song_id:path}/profile")
-    def feature_profile(song_id: SongId) -> profile.Profile:
+    def feature_profile(song_id: SongId) -> songs.FeatureProfile:
         """Return a song's audio features beside the means of its list and of the catalogue."""
-        return profile.profile(build, song_id)
+        return songs.profile(build, song_id)
 
     @router.get("/songs/{song_id:path}")
-    def song(song_id: SongId) -> songs.Song:
+    def song(song_id: SongId) -> songs.SongDetails:
         """Return a song, what is recommended for it, and what recommends it."""
         return songs.song(build, song_id)
 
@@ -226,12 +226,12 @@ def _about_the_whole(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["the whole"])
 
     @router.get("/explore")
-    def charts() -> overview.Explore:
+    def charts() -> overview.Charts:
         """Return the charts of the build with the rows that they show."""
         return overview.explore(build)
 
     @router.get("/map")
-    def song_map() -> overview.Map:
+    def song_map() -> overview.SongMap:
         """Return where the best known songs lie on the map of the catalogue."""
         return overview.song_map(build)
 
@@ -242,12 +242,12 @@ def _about_mixes(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["mix"])
 
     @router.get("/mix")
-    def offer() -> mix.Offer:
+    def offer() -> mix.MixOffer:
         """Return what can be mixed, with an example."""
         return mix.offer(build)
 
-    @router.post("/mix", response_model=mix.Mixed, responses=FILES)
-    def mixed(saved: mix.Saved, format: Form | None = None) -> mix.Mixed | Response:
+    @router.post("/mix", response_model=mix.MixedPlaylist, responses=FILES)
+    def mixed(saved: mix.SavedSongs, format: Form | None = None) -> mix.MixedPlaylist | Response:
         """Return a playlist for someone who saved these songs, or a file of it."""
         made = mix.mixed(build, saved)
         if format is None:
@@ -257,7 +257,7 @@ def _about_mixes(build: Published) -> APIRouter:
         return _file(mix.written(build, made.songs, format, f"Mix of {saved.name}"), format)
 
     @router.post("/playlist", response_model=None, responses=FILES)
-    def playlist(listed: mix.Listed, format: Form = "m3u8") -> Response:
+    def playlist(listed: mix.PlaylistSongs, format: Form = "m3u8") -> Response:
         """Return a file with these songs, in their order."""
         songs = mix.described(build, listed.songs)
         return _file(mix.written(build, songs, format, listed.name), format)
@@ -269,19 +269,19 @@ def _about_ratings(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["rate"])
 
     @router.get("/ask")
-    def first() -> list[rate.Asked]:
+    def first() -> list[rate.SongToRate]:
         """Return the first songs to ask about."""
         return rate.ask(build)
 
     @router.post("/ask")
-    def further(told: rate.Question) -> list[rate.Asked]:
+    def further(told: rate.NextQuestion) -> list[rate.SongToRate]:
         """Return the songs to ask about next, or again; nothing is kept."""
         if told.again:
             return rate.again(build, told.again)
         return rate.ask(build, told.rated, told.passed, told.n)
 
     @router.post("/rate")
-    def recommended(given: rate.Ratings) -> rate.Answer:
+    def recommended(given: rate.VisitorRatings) -> rate.RatingsAnswer:
         """Return what a visitor would rate highest, and which rating led to each."""
         return rate.answered(build, given)
 

@@ -164,7 +164,7 @@ def warm(build: Published) -> None:
     questions = (
         lambda: search.search(build, "a", filters=search.Filters(explicit=False)),
         lambda: overview.song_map(build),
-        lambda: mix.mixed(build, mix.Saved(songs=pair)),
+        lambda: mix.mixed(build, mix.SavedSongs(songs=pair)),
         lambda: rate.ask(build),
         lambda: compare.compare(build, *pair),
     )

@@ -27,7 +27,7 @@ import joblib
 import numpy as np
 import polars as pl
 
-from flows.answers.playlists import Saved, mixed
+from flows.answers.playlists import SavedSongs, mixed
 from models.lists import ARTIST_CAP, Sameness
 from models.mix import Shelves, mix
 from models.tastes import tastes
@@ -167,7 +167,7 @@ def seconds(home):
         some = songs[rng.choice(len(songs), length, replace=False)]
         names = some.select(pl.format("{} - {}", "artist", "title")).to_series()
         for kind, lines in (("ids", some["song_id"]), ("lines", names)):
-            saved = Saved("\n".join(lines))
+            saved = SavedSongs("\n".join(lines))
             mixed(build, saved)
             warm = median(lambda saved=saved: mixed(build, saved), time.process_time)
             command = ["segue", "mix", "-", "--home", str(home), "--format", "uris"]

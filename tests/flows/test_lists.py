@@ -153,7 +153,7 @@ bound = settings(
 @given(songs, st.integers(1, 30))
 def test_mixes_keep_the_rule_and_are_short_only_where_nothing_is_left(build, truth, own, places):
     own = [[*truth][n] for n in own]
-    mixed = playlists.mixed(build, playlists.Saved(songs=own, places=places))
+    mixed = playlists.mixed(build, playlists.SavedSongs(songs=own, places=places))
     listed = [one.song_id for one in mixed.songs]
     kept(truth, listed, own)
     if len(listed) < places:
@@ -164,7 +164,7 @@ def test_mixes_keep_the_rule_and_are_short_only_where_nothing_is_left(build, tru
 @given(songs, st.integers(1, 30))
 def test_requests_keep_the_rule_and_are_short_only_where_nothing_is_left(build, truth, own, places):
     own = [[*truth][n] for n in own]
-    (answer,) = batch.answers(build, [batch.Request("", own, places, 0)])
+    (answer,) = batch.answers(build, [batch.BatchRequest("", own, places, 0)])
     listed = [one.id for one in answer.recommender]
     kept(truth, listed, own)
     if len(listed) < places:

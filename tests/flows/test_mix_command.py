@@ -36,7 +36,7 @@ def songs(home):
 
 
 def mixed(build, text, places=mixes.PLACES):
-    return mixes.mixed(build, mixes.Saved(text, places=places))
+    return mixes.mixed(build, mixes.SavedSongs(text, places=places))
 
 
 def mixed_by_command(home, *words, stdin=None):
@@ -60,7 +60,7 @@ def test_ids_addresses_csv_and_lines_of_the_same_songs_give_the_same_playlist(bu
     assert {m.saved for m in made} == {len(unique)}
     assert len(made[0].songs) == mixes.PLACES
     assert all(m.songs == made[0].songs for m in made)
-    assert mixes.mixed(build, mixes.Saved(songs=texts[0].splitlines())).songs == made[0].songs
+    assert mixes.mixed(build, mixes.SavedSongs(songs=texts[0].splitlines())).songs == made[0].songs
 
 
 def test_a_mix_holds_to_its_rules_and_says_what_each_song_is_near_to(build, songs):
@@ -118,7 +118,7 @@ def test_what_cannot_be_mixed_is_one_clear_error(build, text, places, error, wor
         mixed(build, text, places=places)
 
 
-@pytest.mark.parametrize("saved", [mixes.Saved(), mixes.Saved("x", ["x"])])
+@pytest.mark.parametrize("saved", [mixes.SavedSongs(), mixes.SavedSongs("x", ["x"])])
 def test_a_list_is_given_in_one_way(build, saved):
     with pytest.raises(InputError, match="either text or songs"):
         mixes.mixed(build, saved)

@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 
 from flows import cli
 from flows.answers import batch as request
-from flows.answers import profile, search
+from flows.answers import search
 from flows.answers.catalogue import songs_of
+from flows.answers.song import MEASURED
 from flows.site import api
 from flows.site.serve import site
 from tests.site.conftest import SERVE, free_port, wait_until_open
@@ -191,7 +192,7 @@ def test_suggestions_begin_as_what_is_typed(ask):
 
 def test_profile_is_the_mean_of_the_list_the_song_and_the_catalogue(ask, published):
     found = ask.get(f"/songs/{SONG}/profile").json()
-    assert [f["feature"] for f in found["feature_profile"]] == list(profile.MEASURED)
+    assert [f["feature"] for f in found["feature_profile"]] == list(MEASURED)
     for feature in found["feature_profile"]:
         name = feature["feature"]
         mean = f"select avg({name}) from songs"
@@ -252,7 +253,7 @@ def test_a_request_is_answered_by_as_many_songs_as_it_says(ask):
 def test_recommended_songs_are_the_nearest_by_definition(published):
     shelf = songs_of(published)
     playlist = shelf.ids.sample(7, seed=3).to_list()
-    (found,) = request.answers(published, [request.Request("", playlist, 50, 0)])
+    (found,) = request.answers(published, [request.BatchRequest("", playlist, 50, 0)])
     rows = shelf.rows(playlist)
     vectors = np.asarray(published.vectors, dtype=np.float64)
     apart = np.sqrt(((vectors[:, None] - vectors[None, rows]) ** 2).sum(axis=2)).min(axis=1)
@@ -270,7 +271,7 @@ def test_recommended_songs_are_the_nearest_by_definition(published):
 
 def test_neither_a_song_of_the_playlist_nor_a_version_is_recommended(published):
     playlist = songs_of(published).ids.sample(300, seed=1).to_list()
-    (found,) = request.answers(published, [request.Request(playlist=playlist)])
+    (found,) = request.answers(published, [request.BatchRequest(playlist=playlist)])
     families = dict(map(tuple, published.database.execute("select song_id, family_id from songs")))
     assert not {families[i] for i in playlist} & {families[s.id] for s in found.recommender}
 

@@ -1,10 +1,14 @@
-"""How a build came about and how good it is: a published build comes in, all it says goes out."""
+"""What a build is, how it came about and how good it is: a build comes in, all it says goes out."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
+from flows.nightly.summary import age
 from warehouse.published import Published, Row
 
 REASONS = 12
@@ -54,7 +58,7 @@ SPLITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedCount:
     """How many rows of a file were rejected for one reason."""
 
     source: str
@@ -63,7 +67,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ModelValue:
     """A measure of one model; ``low`` to ``high`` is the 95 % interval, where one is sampled."""
 
     model: str
@@ -73,7 +77,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class MetricValues:
     """One thing that is measured, for every model that it is measured for.
 
     Args:
@@ -92,11 +96,11 @@ class Metric:
     over: str
     better: str
     n: int
-    values: list[Value]
+    values: list[ModelValue]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecipeBlock:
     """One block of the recipe; ``share`` of the mean squared distance comes from it, 0 to 1."""
 
     block: str
@@ -107,7 +111,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class BuildReport:
     """What a build says of itself.
 
     Args:
@@ -135,25 +139,25 @@ class About:
     peak_memory_mb: float
     bytes: int
     sources: list[Row]
-    rejected: list[Rejected]
+    rejected: list[RejectedCount]
     other_reasons: int
     oddities: list[Row]
     checks: list[Row]
-    evaluation: list[Metric]
-    recipe: list[Part]
+    evaluation: list[MetricValues]
+    recipe: list[RecipeBlock]
     builds: list[Row]
 
 
-def about(build: Published) -> About:
+def about(build: Published) -> BuildReport:
     """Return what the build says of itself; it never changes, so it is read once."""
     return build.once(_about)
 
 
-def _about(build: Published) -> About:
+def _about(build: Published) -> BuildReport:
     manifest = build.manifest
-    reasons = [Rejected(**row) for row in build.rows("rejected_reasons")]
+    reasons = [RejectedCount(**row) for row in build.rows("rejected_reasons")]
     checks = build.rows("checks_held")
-    return About(
+    return BuildReport(
         manifest.build_id,
         manifest.name,
         manifest.published_at,
@@ -174,7 +178,7 @@ def _about(build: Published) -> About:
     )
 
 
-def _metrics(rows: list[Row]) -> list[Metric]:
+def _metrics(rows: list[Row]) -> list[MetricValues]:
     """Gather the models of each metric and split, those that are compared first."""
     groups = groupby(rows, lambda row: (row["metric"], row["split"]))
     told = [_metric(*key, list(found)) for key, found in groups]
@@ -182,17 +186,90 @@ def _metrics(rows: list[Row]) -> list[Metric]:
     return sorted(told, key=lambda m: (places.get(m.metric, len(places)), [*SPLITS].index(m.split)))
 
 
-def _metric(metric: str, split: str, rows: list[Row]) -> Metric:
+def _metric(metric: str, split: str, rows: list[Row]) -> MetricValues:
     words, better = METRICS.get(metric, (metric, ""))
-    values = [Value(row["model"], row["value"], row["low"], row["high"]) for row in rows]
+    values = [ModelValue(row["model"], row["value"], row["low"], row["high"]) for row in rows]
     if better:
         values.sort(key=lambda value: value.value, reverse=better == "higher")
-    return Metric(metric, split, words, SPLITS[split], better, max(r["n"] for r in rows), values)
+    return MetricValues(
+        metric, split, words, SPLITS[split], better, max(r["n"] for r in rows), values
+    )
 
 
-def _part(row: Row) -> Part:
-    return Part(**row | {"transforms": json.loads(row["transforms"])})
+def _part(row: Row) -> RecipeBlock:
+    return RecipeBlock(**row | {"transforms": json.loads(row["transforms"])})
 
 
 def _earlier(row: Row) -> Row:
     return row | {name: json.loads(row[name]) for name in ("sources", "parameters")}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildHealth:
+    """The build can be asked."""
+
+    ok: bool
+    build_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInfo:
+    """What is served.
+
+    Args:
+        build: name of the build's folder.
+        published_at: UTC, ISO 8601.
+        age: in words.
+        age_seconds: the same, counted.
+        version: of Segue, as it answers.
+        code_version: of what made the build.
+        settings: those that shape the build's rows.
+        counts: rows of each table.
+        on: what is switched on, and what the build has data for.
+    """
+
+    build_id: str
+    build: str
+    published_at: str
+    age: str
+    age_seconds: int
+    version: str
+    code_version: str
+    settings: dict[str, Any]
+    counts: dict[str, int]
+    on: dict[str, bool]
+
+
+def health(build: Published) -> BuildHealth:
+    """Return the id of the build, after reading a row of its file."""
+    build.database.execute("select 1 from songs limit 1").fetchone()
+    return BuildHealth(ok=True, build_id=build.manifest.build_id)
+
+
+def info(build: Published, switches: Mapping[str, bool]) -> BuildInfo:
+    """Return what the build is, and what is switched on where it is served."""
+    manifest, now = build.manifest, datetime.now(UTC)
+    published = datetime.fromisoformat(manifest.published_at).astimezone(UTC)
+    counts = manifest.counts
+    known = {
+        "genres": bool(counts.get("song_genres") or counts.get("artist_genres")),
+        "playlists": "playlists" in _blocks(build),
+        "ratings": bool(counts.get("rating_factors")),
+    }
+    return BuildInfo(
+        build_id=manifest.build_id,
+        build=manifest.name,
+        published_at=manifest.published_at,
+        age=age(manifest.published_at, now),
+        age_seconds=max(0, int((now - published).total_seconds())),
+        version=version("segue"),
+        code_version=manifest.code_version,
+        settings=manifest.parameters,
+        counts=counts,
+        on={**switches, **known},
+    )
+
+
+def _blocks(build: Published) -> set[str]:
+    """Return the blocks of the vectors."""
+    return {block for (block,) in build.database.execute("select distinct block from features")}

@@ -1,8 +1,11 @@
-"""One song and what is like it: a published build and a song_id come in, the song goes out."""
+"""One song, what is like it and how that sounds: a build and a song_id come in, it goes out."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from warehouse import contracts
 from warehouse.errors import Unknown
 from warehouse.published import Published, Row
 
@@ -10,7 +13,7 @@ BECAUSE = "because_"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class WellKnownSong:
     """A song that a list is shown by."""
 
     song_id: str
@@ -22,7 +25,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Recommended:
+class RecommendedSong:
     """A song that is recommended for another.
 
     Args:
@@ -49,7 +52,7 @@ class Recommended:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class SongVersion:
     """Another song of the same family."""
 
     song_id: str
@@ -59,7 +62,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class RecommendingSong:
     """A song that leads here, and at which rank.
 
     Args:
@@ -77,7 +80,7 @@ class Leading:
 
 
 @dataclass(frozen=True, slots=True)
-class Song:
+class SongDetails:
     """A song with all that is known of it.
 
     Args:
@@ -100,13 +103,13 @@ class Song:
     genres: list[str]
     taste: Row
     means: dict[str, float | None]
-    recommendations: list[Recommended]
-    versions: list[Version]
+    recommendations: list[RecommendedSong]
+    versions: list[SongVersion]
     recommended_by: int
-    leading: list[Leading]
+    leading: list[RecommendingSong]
 
 
-def song(build: Published, song_id: str) -> Song:
+def song(build: Published, song_id: str) -> SongDetails:
     """Return a song and what is recommended for it.
 
     Raises:
@@ -117,7 +120,7 @@ def song(build: Published, song_id: str) -> Song:
         raise Unknown(f"No song has the song_id {song_id!r}.")
     row = found[0]
     genres, recommended_by = json.loads(row.pop("genres")), row.pop("recommended_by")
-    return Song(
+    return SongDetails(
         row,
         json.loads(row["artists"]),
         [found["artist"] for found in build.rows("artists_with_songs", names=row["artists"])],
@@ -125,10 +128,10 @@ def song(build: Published, song_id: str) -> Song:
         build.rows("taste_of_song", taste_id=row["taste_id"])[0],
         build.once(means),
         [_recommended(other) for other in build.rows("song_recommendations", song_id=song_id)],
-        [Version(**version) for version in build.rows("song_versions", song_id=song_id)],
+        [SongVersion(**version) for version in build.rows("song_versions", song_id=song_id)],
         recommended_by,
         [
-            Leading(**{**other, "mutual": bool(other["mutual"])})
+            RecommendingSong(**{**other, "mutual": bool(other["mutual"])})
             for other in build.rows("song_recommended_by", song_id=song_id)
         ],
     )
@@ -139,8 +142,82 @@ def means(build: Published) -> dict[str, float | None]:
     return build.rows("mean_features")[0]
 
 
-def _recommended(row: Row) -> Recommended:
+def _recommended(row: Row) -> RecommendedSong:
     blocks = [name for name in row if name.startswith(BECAUSE)]
     because = {name.removeprefix(BECAUSE): row.pop(name) for name in blocks}
     row["mutual"] = bool(row["mutual"])
-    return Recommended(**row, because={block: said for block, said in because.items() if said})
+    return RecommendedSong(**row, because={block: said for block, said in because.items() if said})
+
+
+MEASURED = (
+    "danceability",
+    "energy",
+    "loudness",
+    "speechiness",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "valence",
+    "tempo",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMeans:
+    """One audio feature; a value is none where nothing of it is known.
+
+    Args:
+        feature: name of the column of ``songs``.
+        unit: as the column has it.
+        song: its own value.
+        recommended: the mean over its list.
+        catalogue: the mean over every song.
+    """
+
+    feature: str
+    unit: str
+    song: float | None
+    recommended: float | None
+    catalogue: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureProfile:
+    """A song's audio features beside those of its list and of the catalogue."""
+
+    song_id: str
+    label: str
+    songs: int
+    feature_profile: list[FeatureMeans]
+
+
+def profile(build: Published, song_id: str) -> FeatureProfile:
+    """Return the features of a song beside the means of what is recommended for it.
+
+    Raises:
+        Unknown: no song has this id.
+    """
+    found = build.rows("song", song_id=song_id)
+    if not found:
+        raise Unknown(f"No song has the song_id {song_id!r}.")
+    others = [row["song_id"] for row in build.rows("song_recommendations", song_id=song_id)]
+    features = feature_profile(build, found[0], others)
+    return FeatureProfile(song_id, found[0]["label"], len(others), features)
+
+
+def feature_profile(
+    build: Published, song: Mapping[str, Any], others: Sequence[str]
+) -> list[FeatureMeans]:
+    """Return each audio feature of a song beside its means over others and the catalogue.
+
+    Args:
+        build: a published build.
+        song: its features by name; what is missing is unknown.
+        others: ids.
+    """
+    theirs = build.rows("mean_features_of", songs=json.dumps(others))[0]
+    everyone = build.once(means)
+    return [
+        FeatureMeans(name, contracts.SONGS[name].unit, song.get(name), theirs[name], everyone[name])
+        for name in MEASURED
+    ]
