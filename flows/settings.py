@@ -126,6 +126,16 @@ class Settings(BaseSettings):
     time_zone: str = Field("UTC", description="In which SEGUE_CRON is read: such as Europe/Berlin.")
     host: str = Field("127.0.0.1", min_length=1, description="Address that the site listens on.")
     port: int = Field(8001, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
+    base_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
+        description="Address of the site as others reach it, with any path that a proxy adds.",
+    )
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names that visitors may reach the site by, where SEGUE_BASE_URL is not set: "
+        "separated by blanks or as a JSON array.",
+    )
     workers: int = Field(1, ge=1, le=64, description="Processes that answer for the site.")
     allow_sql: bool = Field(False, description="Let visitors of the site run their own SQL.")
     allow_download: bool = Field(False, description="Let visitors download the database file.")
@@ -192,7 +202,7 @@ class Settings(BaseSettings):
     def _home_of_user(cls, home: Path) -> Path:
         return home.expanduser()
 
-    @field_validator(*FILES, "notify", mode="before")
+    @field_validator(*FILES, "notify", "hosts", mode="before")
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):

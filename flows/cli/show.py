@@ -49,15 +49,15 @@ def serve(
         listener = site.bound(chosen.host, chosen.port)
         number = listener.getsockname()[1]
         out.print(f"Serving {folder.name}: open http://{chosen.host}:{number}/ (Ctrl-C stops it)")
-        site.serve(
-            chosen.home,
-            listener,
-            chosen.workers,
+        options = site.Options(
             allow_sql=chosen.allow_sql,
             allow_download=chosen.allow_download,
             suggest_facets=chosen.suggest_facets,
             exports=chosen.exports,
+            base_url=chosen.base_url,
+            hosts=(chosen.host, *chosen.hosts),
         )
+        site.serve(chosen.home, listener, chosen.workers, options)
 
 
 @app.command()

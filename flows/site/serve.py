@@ -5,6 +5,7 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from threading import Thread
@@ -17,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 from flows.answers import compare, overview, search
 from flows.answers import playlists as mix
 from flows.answers import ratings as rate
-from flows.site import api
+from flows.site import api, origin
 from flows.site.live import App, Live
 from flows.site.protocol import BoundedProtocol
 from warehouse import release
@@ -34,22 +35,33 @@ START_SECONDS = 60  # a worker that says nothing for as long is replaced
 CONFIGURATION = Path(__file__).parents[2] / "datasette"
 
 
-def site(
-    build: Path,
-    *,
-    allow_sql: bool = False,
-    allow_download: bool = False,
-    suggest_facets: bool = False,
-    exports: bool = True,
-) -> Datasette:
-    """Return the site of one build, opened by its resolved path and never to be written.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator lets visitors do, and where the site is.
 
     Args:
-        build: the build's folder, or a link to it; a link that moves later changes nothing here.
         allow_sql: let anyone ask in SQL; a query is stopped after ``sql_time_limit_ms``.
         allow_download: let anyone fetch the whole file, and tables that hold private things.
         suggest_facets: let Datasette look for columns worth counting, which makes pages slow.
         exports: let anyone fetch the other tables whole.
+        base_url: of the site, as others reach it; empty where it is not known.
+        hosts: names that visitors may reach it by, where ``base_url`` is empty.
+    """
+
+    allow_sql: bool = False
+    allow_download: bool = False
+    suggest_facets: bool = False
+    exports: bool = True
+    base_url: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+def site(build: Path, options: Options = Options()) -> Datasette:
+    """Return the site of one build, opened by its resolved path and never to be written.
+
+    Args:
+        build: the build's folder, or a link to it; a link that moves later changes nothing here.
+        options: what visitors may do.
 
     Raises:
         NothingPublished: the folder holds no ``segue.db``.
@@ -58,14 +70,14 @@ def site(
     file = published.file
     settings = json.loads((CONFIGURATION / "settings.json").read_text(encoding="utf-8"))
     switches = {
-        "default_allow_sql": allow_sql,
-        "allow_download": allow_download,
-        "suggest_facets": suggest_facets,
+        "default_allow_sql": options.allow_sql,
+        "allow_download": options.allow_download,
+        "suggest_facets": options.suggest_facets,
     }
     opened = Datasette(
         immutables=[str(file)],
         config_dir=CONFIGURATION,
-        settings={**settings, **switches},
+        settings={**settings, **switches, "base_url": origin.prefix(options.base_url)},
         inspect_data={DATABASE: inspected(file)},
     )
     tell_rows_of_view(opened)
@@ -73,23 +85,24 @@ def site(
     opened._table_permission_allows = cache(opened._table_permission_allows)
     opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
     opened.published = published
-    opened.exports = exports
+    opened.exports = options.exports
+    opened.absolute_url = origin.absolute_addresses(options.base_url, options.hosts)
     return opened
 
 
-def application(home: Path, switches: dict[str, bool]) -> Live:
+def application(home: Path, options: Options = Options()) -> Live:
     """Return the site that shows whatever build of a home is served, now and later.
 
     Args:
         home: where the builds are.
-        switches: those of ``site``.
+        options: what visitors may do.
 
     Raises:
         NothingPublished: there is no build to begin with.
     """
 
     def opened(build: Path) -> tuple[App, Callable[[], None]]:
-        pages = site(build, **switches)
+        pages = site(build, options)
         Thread(target=warm, args=[pages.published], daemon=True).start()
         return pages.app(), lambda: _close(pages)
 
@@ -104,17 +117,19 @@ def _close(pages: Datasette) -> None:
     pages.published.close()
 
 
-def serve(home: Path, listener: socket.socket, workers: int = 1, **switches: bool) -> None:
+def serve(
+    home: Path, listener: socket.socket, workers: int = 1, options: Options = Options()
+) -> None:
     """Answer requests until the process is told to stop.
 
     Args:
         home: where the builds are.
         listener: a bound socket.
         workers: processes that answer, each by itself; one that dies is replaced.
-        switches: those of ``site``.
+        options: what visitors may do.
     """
     config = uvicorn.Config(
-        partial(application, home, switches),
+        partial(application, home, options),
         factory=True,
         workers=workers,
         loop="auto",  # uvloop, where there is one

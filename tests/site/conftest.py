@@ -21,7 +21,7 @@ from datasette.utils import tilde_encode
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from flows.nightly import overview as mapping
-from flows.site.serve import site
+from flows.site.serve import Options, site
 from transforms import ratings
 from warehouse import ddl
 from warehouse.contracts import (
@@ -304,8 +304,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Reader:
     """Asks one site for pages, in process."""
 
-    def __init__(self, build: Path, **switches: bool) -> None:
-        self.site = site(build, **switches)
+    def __init__(self, build: Path, **options: Any) -> None:
+        self.site = site(build, Options(**options))
 
     def get(self, path: str) -> httpx.Response:
         return asyncio.run(self.asked("GET", path))
