@@ -1,8 +1,8 @@
-"""Lay songs out on a plane: vectors and recommendations come in, a place for each song goes out.
+"""Lay songs out on a plane: vectors and recommendations come in, a position for each goes out.
 
 t-SNE (van der Maaten and Hinton, JMLR 2008) places landmarks, some of every taste. Every other
-song comes to lie among its nearest landmarks, and is then drawn a little to what is recommended
-for it, which tells songs of one landmark apart. Seeded, and every sum on one thread, so that
+song is placed among its nearest landmarks and then pulled a little towards its recommendations,
+which separates songs that share landmarks. Everything is seeded and summed on one thread, so that
 equal input gives an equal map.
 """
 
@@ -26,12 +26,12 @@ SEED = 20261121
 
 
 def places(points: SingleMatrix, tastes: IndexMatrix, lists: IndexMatrix) -> FloatMatrix:
-    """Return where each song lies, so that songs which are alike lie near each other.
+    """Return a position for each song, such that similar songs are close to each other.
 
     Args:
         points: shape ``(n_songs, n_columns)``, finite.
         tastes: shape ``(n_songs,)``, a number for each song's taste.
-        lists: shape ``(n_songs, k)``, the rows that are recommended for each; -1 for none.
+        lists: shape ``(n_songs, k)``, the rows recommended for each; -1 for none.
 
     Returns:
         Shape ``(n_songs, 2)``, from 0 to 1; one scale for both axes.
@@ -41,13 +41,13 @@ def places(points: SingleMatrix, tastes: IndexMatrix, lists: IndexMatrix) -> Flo
         placed = _embedded(points[marks])
     if len(marks) == len(points):
         return _fitted(placed)
-    found = _among(points, points[marks], placed)
-    found[marks] = placed
-    return _fitted(_drawn(found, lists, marks))
+    spots = _among(points, points[marks], placed)
+    spots[marks] = placed
+    return _fitted(_drawn(spots, lists, marks))
 
 
 def landmarks(tastes: IndexMatrix, number: int = LANDMARKS) -> IndexMatrix:
-    """Return the rows of ``number`` songs, of each taste its share, in ascending order."""
+    """Return the rows of ``number`` songs, each taste by its share, in ascending order."""
     songs = len(tastes)
     if songs <= number:
         return np.arange(songs)
@@ -56,9 +56,9 @@ def landmarks(tastes: IndexMatrix, number: int = LANDMARKS) -> IndexMatrix:
 
 
 def _embedded(points: SingleMatrix) -> FloatMatrix:
-    """Return shape ``(n_points, 2)`` by t-SNE, which starts from the first two components.
+    """Return shape ``(n_points, 2)`` by t-SNE, starting from the first two principal components.
 
-    Fewer than a handful of points, or points that are all the same, have nothing to unfold.
+    A handful of points, or points that are all the same, have nothing to unfold.
     """
     flat = np.zeros((len(points), 2))
     columns = min(2, *points.shape)
@@ -74,7 +74,7 @@ def _embedded(points: SingleMatrix) -> FloatMatrix:
 
 
 def _among(points: SingleMatrix, marks: SingleMatrix, placed: FloatMatrix) -> FloatMatrix:
-    """Return for each point the mean place of its nearest landmarks, by distance to the -4."""
+    """Return for each point the mean position of its nearest landmarks, weighted by distance^-4."""
     squares = np.einsum("ij,ij->i", marks, marks)
 
     def block(start: int) -> FloatMatrix:
@@ -98,23 +98,23 @@ def _among(points: SingleMatrix, marks: SingleMatrix, placed: FloatMatrix) -> Fl
     return np.concatenate(list(blocks))
 
 
-def _drawn(found: FloatMatrix, lists: IndexMatrix, marks: IndexMatrix) -> FloatMatrix:
-    """Move songs half of the way to the mean of what is recommended for them, again and again.
+def _drawn(spots: FloatMatrix, lists: IndexMatrix, marks: IndexMatrix) -> FloatMatrix:
+    """Move songs halfway to the mean of their recommendations, again and again.
 
-    Landmarks stay where they are; without them everything would shrink to a point.
+    Landmarks stay where they are; otherwise everything would shrink to a point.
     """
-    known: Flags = np.asarray(lists >= 0)
-    share = known / np.maximum(known.sum(axis=1, keepdims=True), 1)
-    moves: Flags = np.asarray(known.any(axis=1))
+    valid: Flags = np.asarray(lists >= 0)
+    share = valid / np.maximum(valid.sum(axis=1, keepdims=True), 1)
+    moves: Flags = np.asarray(valid.any(axis=1))
     moves[marks] = False
     for _ in range(ROUNDS):
-        middle = np.einsum("nk,nkd->nd", share, found[lists])
-        found = np.where(moves[:, None], (found + middle) / 2, found)
-    return found
+        middle = np.einsum("nk,nkd->nd", share, spots[lists])
+        spots = np.where(moves[:, None], (spots + middle) / 2, spots)
+    return spots
 
 
-def _fitted(found: FloatMatrix) -> FloatMatrix:
-    """Fit the plane into the unit square, in its middle, without a change of shape."""
-    low, high = found.min(axis=0), found.max(axis=0)
+def _fitted(spots: FloatMatrix) -> FloatMatrix:
+    """Scale the plane to fit the unit square, centred, without changing its shape."""
+    low, high = spots.min(axis=0), spots.max(axis=0)
     side = float((high - low).max()) or 1.0
-    return np.asarray(np.round(0.5 + (found - (low + high) / 2) / side, DIGITS))
+    return np.asarray(np.round(0.5 + (spots - (low + high) / 2) / side, DIGITS))

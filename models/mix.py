@@ -1,8 +1,8 @@
-"""Make a playlist of saved songs: songs by number come in, others in an order to play them go out.
+"""Make a playlist from saved songs: numbers of songs come in, others go out in playing order.
 
-Each taste gets its share of the saved songs, and in each the songs nearest to what was saved there:
-to the songs themselves, as the mean of a taste may lie where nobody has saved anything. No song
-that was saved, nor a version of it, two by one artist at most.
+Each taste gets places in proportion to the saved songs, filled with the songs nearest to those
+saved in it: to the songs themselves, as the mean of a taste may be where nobody has saved anything.
+No saved song is played, nor a version of one, and at most two songs by one artist.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class Mix:
     """A playlist and where it comes from.
 
     Args:
-        songs: shape ``(n_places,)``, in the order in which to play them.
-        near: shape ``(n_places,)``, the saved song that each lies nearest to.
+        songs: shape ``(n_places,)``, in playing order.
+        near: shape ``(n_places,)``, the saved song that each is nearest to.
         quotas: shape ``(n_tastes,)``, the places of each taste by its share of the saved songs.
-        short: shape ``(n_tastes,)``, how many of them its songs could not fill: these places went
-            to the next nearest tastes, or to none where no song was left.
+        short: shape ``(n_tastes,)``, how many of these places the taste's songs could not fill:
+            they went to the next nearest tastes, or to none if no song was left.
     """
 
     songs: IndexMatrix
@@ -40,8 +40,8 @@ class Shelves:
     """The catalogue as a mix sees it: songs by taste, with what tells them apart.
 
     Args:
-        points: shape ``(n_songs, n_columns)``; may lie on disk (``np.memmap``), as only the tastes
-            that a mix needs are read.
+        points: shape ``(n_songs, n_columns)``; may be on disk (``np.memmap``), as only the
+            tastes that a mix needs are read.
         tastes: shape ``(n_songs,)``, numbers from 0 up.
         sameness: which songs stand in each other's way in a playlist.
         flow: shape ``(n_songs, n_others)``, what should change little from song to song, such as
@@ -64,13 +64,13 @@ class Shelves:
         )
 
     def candidates(self, taste: int, without: IndexMatrix) -> IndexMatrix:
-        """Return the songs of a taste, ascending, without those that look like some."""
+        """Return the songs of a taste, ascending, except those that look like some others."""
         songs = self._songs[taste]
-        kept: IndexMatrix = songs[~np.isin(self.sameness.namesakes[songs], without)]
-        return kept
+        others: IndexMatrix = songs[~np.isin(self.sameness.namesakes[songs], without)]
+        return others
 
     def nearest(self, taste: int, saved: IndexMatrix) -> IndexMatrix:
-        """Return the other tastes, the one whose mean lies nearest to that of saved songs first."""
+        """Return the other tastes, ordered by how close their means are to the saved songs."""
         middle = self.points[saved].mean(axis=0, dtype=np.float64)
         means = [self.points[songs].mean(axis=0, dtype=np.float64) for songs in self._songs]
         apart = np.sqrt(((np.array(means) - middle) ** 2).sum(axis=1))
@@ -79,18 +79,18 @@ class Shelves:
 
 
 def quotas(counts: IndexMatrix, places: int) -> IndexMatrix:
-    """Deal out places by largest remainder, one at least to each count above 0 if they suffice.
+    """Deal out places by largest remainder, at least one to each count above 0 if they suffice.
 
-    A count too small for a place takes one from that which got most beyond its share, so that the
-    shares of the places stay as near as can be to those of the counts. With fewer places than
-    counts the largest get one each. Ties go to the first.
+    A count too small for a place takes one from the count that got most beyond its share, so that
+    the shares of the places stay as close as possible to those of the counts. With fewer places
+    than counts, the largest get one each. Ties go to the first.
 
     Args:
-        counts: shape ``(n_tastes,)``, songs saved of each.
+        counts: shape ``(n_tastes,)``, saved songs of each.
         places: in total.
 
     Returns:
-        Shape ``(n_tastes,)``; the sum is ``places``, or 0 where nothing was saved.
+        Shape ``(n_tastes,)``; the sum is ``places``, or 0 if nothing was saved.
     """
     present = np.flatnonzero(counts)
     if len(present) >= places or not len(present):
@@ -106,16 +106,16 @@ def quotas(counts: IndexMatrix, places: int) -> IndexMatrix:
 
 
 def mix(shelves: Shelves, saved: IndexMatrix, places: int = 50) -> Mix:
-    """Return a playlist for somebody who saved these songs.
+    """Return a playlist for someone who saved these songs.
 
-    Tastes with few places choose first, so that those with many cannot use up an artist whom a
-    small one lives of. What the songs of a taste cannot fill is filled by the next nearest tastes,
-    with what lies nearest to the songs saved in the first.
+    Tastes with few places choose first, so that larger ones cannot use up an artist on whom a small
+    taste depends. Places that the songs of a taste cannot fill are filled from the next nearest
+    tastes, with the songs nearest to those saved in the first.
 
     Args:
         shelves: the catalogue.
-        saved: numbers of songs; what is repeated or unknown (-1) is left out.
-        places: wanted. Fewer come where no song is left that the rules allow.
+        saved: numbers of songs; repeated and unknown ones (-1) are left out.
+        places: how many songs to return; fewer if the rules leave no more.
     """
     saved = np.unique(saved[(saved >= 0) & (saved < len(shelves.tastes))])
     dealt = quotas(np.bincount(shelves.tastes[saved], minlength=shelves.number), places)
@@ -138,7 +138,7 @@ def mix(shelves: Shelves, saved: IndexMatrix, places: int = 50) -> Mix:
 
 
 class _Picks:
-    """The songs picked so far, which the rules hold over the whole playlist."""
+    """The songs picked so far, to apply the rules to the whole playlist."""
 
     def __init__(self, shelves: Shelves, saved: IndexMatrix) -> None:
         self.songs: list[int] = []
@@ -147,7 +147,7 @@ class _Picks:
         self._list = OpenList(self._own.tolist())
 
     def take(self, taste: int, there: IndexMatrix, places: int) -> int:
-        """Pick songs of a taste, those nearest to what was saved there; return what is missing."""
+        """Pick the songs of a taste nearest to the saved ones; return the places left empty."""
         if not places:
             return 0
         candidates = self._shelves.candidates(taste, self._own)
@@ -160,22 +160,22 @@ class _Picks:
 
 
 def nearest_first(points: Points, candidates: IndexMatrix, saved: IndexMatrix) -> IndexMatrix:
-    """Return the order of the candidates by how near they lie to the saved songs.
+    """Return the order of the candidates by how close they are to the saved songs.
 
-    Nearness is the sum of Gaussian kernels around the saved songs, each as wide as the way to its
-    ``REACH``-th nearest candidate: near to several beats near to one, songs in thin places have a
-    say, and far ones have none, as they would have in a mean.
+    Closeness is a sum of Gaussian kernels around the saved songs, each as wide as the distance to
+    its ``REACH``-th nearest candidate. So being close to several beats being close to one, songs in
+    sparse regions count, and distant ones do not, as they would in a mean.
 
-    Of many saved songs ``MOST_COMPARED`` are compared, evenly spaced by number: ids say nothing of
-    the music, so that it is a fair sample, and a sum of hundreds needs no more.
+    Of many saved songs, ``MOST_COMPARED`` are used, evenly spaced by number: ids say nothing about
+    the music, so this is a fair sample, and a sum over hundreds needs no more.
 
     Args:
         points: all vectors.
         candidates: numbers of songs.
-        saved: numbers of songs, one at least.
+        saved: numbers of songs, at least one.
 
     Returns:
-        Shape of ``candidates``; ties go to the nearest by itself, then to the first.
+        Shape of ``candidates``; ties go to the nearest to a single song, then to the first.
     """
     if not len(candidates):
         return candidates
@@ -189,24 +189,25 @@ def nearest_first(points: Points, candidates: IndexMatrix, saved: IndexMatrix) -
 
 
 def _widths(squared: Points) -> Points:
-    """Return for each row about its ``REACH``-th smallest value, never 0.
+    """Return, for each row, roughly its ``REACH``-th smallest value, never 0.
 
-    Looked for among the smallest of groups, several hundred of them, which takes one pass and
-    differs only where two of the smallest share a group.
+    It is sought among the minima of several hundred groups, which takes one pass and is inexact
+    only where two of the smallest values share a group.
     """
     group = max(1, squared.shape[1] // (GROUPS * REACH))
     smallest = np.minimum.reduceat(squared, np.arange(0, squared.shape[1], group), axis=1)
     place = min(REACH, smallest.shape[1]) - 1
-    found = np.partition(smallest, place, axis=1)[:, place]
-    return np.asarray(np.maximum(found, np.finfo(squared.dtype).tiny))
+    widths = np.partition(smallest, place, axis=1)[:, place]
+    return np.asarray(np.maximum(widths, np.finfo(squared.dtype).tiny))
 
 
 def in_order(points: Points) -> IndexMatrix:
-    """Return an order in which each song lies close to the one before it.
+    """Return an order in which each song is close to the one before it.
 
-    A short open path: always on to the nearest one that is left, from the song furthest from all,
-    then 2-opt, the best reversal each time, until none shortens it (Croes, Operations Research 6,
-    1958). A stop at distance 0 from all closes the path, so that its ends are free.
+    A short open path: starting at the song furthest from all others, always on to the nearest one
+    left, then 2-opt with the best reversal each time, until none shortens the path (Croes,
+    Operations Research 6, 1958). A stop at distance 0 from all others closes the path, so that its
+    ends are free.
 
     Args:
         points: shape ``(n_songs, n_columns)``.
@@ -229,7 +230,7 @@ def in_order(points: Points) -> IndexMatrix:
 
 
 def _greedy(apart: FloatMatrix) -> IndexMatrix:
-    """Return a tour over all stops from stop 0, on to the nearest that is left each time."""
+    """Return a tour of all stops from stop 0, each time on to the nearest one left."""
     left = apart.copy()
     left[:, 0] = np.inf
     tour = [0]

@@ -1,7 +1,7 @@
-"""The shortest way from one song to another: who recommends whom comes in, songs in order go out.
+"""The shortest path between songs: recommendations come in, the songs on the path go out in order.
 
-Shortest in steps, then in distance. Both ends are followed at once, a whole level at a time, so
-that only the surroundings of the two songs are looked at.
+Shortest in steps, then in distance. The search runs from both ends at once, a whole level at a
+time, so that only the surroundings of the two songs are visited.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Numbers = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where one can go from each song; the links of song ``i`` are ``starts[i]:starts[i + 1]``.
+    """Where each song leads; the links of song ``i`` are ``starts[i]:starts[i + 1]``.
 
     Args:
         starts: shape ``(n_songs + 1,)``.
@@ -50,7 +50,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Roads:
-    """The links between all songs, to be followed forwards and back; threads may share it."""
+    """The links between all songs, to follow forwards and backwards; threads may share it."""
 
     forwards: Links
     back: Links
@@ -69,9 +69,10 @@ class Roads:
 
 
 def way(roads: Roads, song: int, other: int, either: bool = False) -> list[int] | None:
-    """Return the songs on the shortest way from one to the other, both ends included.
+    """Return the songs on the shortest path from one to the other, both ends included.
 
-    Of ways with as few steps it is the one of the least distance, then that of lower numbers.
+    Among paths with equally few steps it is the one with the least distance, then with lower
+    numbers.
 
     Args:
         roads: the links; lengths are not negative.
@@ -80,7 +81,7 @@ def way(roads: Roads, song: int, other: int, either: bool = False) -> list[int] 
         either: follow links in both directions.
 
     Returns:
-        None where there is none of at most ``MOST_STEPS`` steps.
+        None if no path has at most ``MOST_STEPS`` steps.
     """
     if song == other:
         return [song]
@@ -102,7 +103,7 @@ class _Side:
 
     Args:
         song: the end.
-        links: that are followed from it.
+        links: those to follow from it.
     """
 
     def __init__(self, song: int, links: tuple[Links, ...]) -> None:
@@ -114,7 +115,7 @@ class _Side:
         self._links = links
 
     def step(self, further: "_Side") -> int | None:
-        """Go one level on; return the best song at which the other side is met, if any is."""
+        """Go one level further; return the best song at which the two sides meet, if they do."""
         parts = [links.from_songs(self.level) for links in self._links]
         sources, ends, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         new = self.before[ends] == UNSEEN
@@ -131,7 +132,7 @@ class _Side:
         return int(met[np.argmin(self.lengths[met] + further.lengths[met])])
 
     def trail(self, song: int) -> list[int]:
-        """Return the songs from one that was reached back to the end, both included."""
+        """Return the songs from a song reached back to the end, both included."""
         songs = [song]
         while (last := int(self.before[songs[-1]])) != songs[-1]:
             songs.append(last)

@@ -1,4 +1,4 @@
-"""What the encoder is told of songs: arrays of one row for each song, in the order of their ids."""
+"""What the encoder learns about songs: arrays with a row for each song, ordered by id."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,15 +10,15 @@ from models.arrays import FloatMatrix, IndexMatrix, SingleMatrix
 
 @dataclass(frozen=True)
 class Songs:
-    """Songs as they are known, and the columns that the encoder has made of them so far.
+    """What is known about songs, and the columns that the encoder has made from it so far.
 
     Args:
         measurements: shape ``(n_songs, len(COMPARED))``, columns in the order of ``COMPARED``,
             NaN where unknown.
-        genres: shape ``(n_songs, n_genres)``, 1 where a song, or who is credited on it, is filed
-            under a genre. No columns where no genres are known.
-        artists: shape ``(n_songs,)``, a number from 0 up for each primary artist, -1 for one who
-            is not in the catalogue.
+        genres: shape ``(n_songs, n_genres)``, 1 if a song, or anyone credited on it, has the
+            genre. No columns if no genres are known.
+        artists: shape ``(n_songs,)``, a number from 0 up for each primary artist, -1 for one
+            who is not in the catalogue.
         families: shape ``(n_songs,)``, a number from 0 up for each family, -1 for one that is
             not in the catalogue.
         columns: shape ``(n_songs, n_columns)``.

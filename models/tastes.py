@@ -1,10 +1,11 @@
-"""Group songs into tastes: vectors come in, the taste of each song and its past go out.
+"""Group songs into tastes: vectors come in, the taste of each song and its history go out.
 
 Mini-batch k-means (Sculley, WWW 2010) finds the tastes, and k-means over all songs settles them: a
-mini-batch fit alone would move songs from night to night. A fit from a new start puts its borders
-elsewhere every time, so each night starts from yesterday's tastes: from the means, in today's
-vectors, of the songs that they held. Vectors that were fitted anew, with other axes, therefore
-change nothing by themselves. Seeded and on one thread, so that equal input gives equal tastes.
+mini-batch fit alone would move songs from night to night. A fit from scratch draws its borders
+differently every time, so each night starts from yesterday's tastes: from the means, in today's
+vectors, of the songs that they held. So vectors that were fitted again, with other axes, change
+nothing by themselves. Everything is seeded and on one thread, so that equal input gives equal
+tastes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ class Tastes:
     Args:
         of_song: shape ``(n_songs,)``, the taste of each song, numbered from 0 by size, the
             largest first.
-        before: shape ``(n_tastes,)``, the number of the same taste of yesterday, -1 for a new one.
+        before: shape ``(n_tastes,)``, the number that the taste had yesterday, -1 for a new one.
     """
 
     of_song: IndexMatrix
@@ -49,8 +50,9 @@ class Tastes:
 def tastes(points: Points, yesterday: IndexMatrix | None = None) -> Tastes:
     """Group the songs, keeping yesterday's tastes as far as they still fit.
 
-    Yesterday's number of tastes is kept while it separates songs at least ``GOOD_ENOUGH`` times as
-    well as the best one does; else ``how_many`` says the number and the fit starts anew.
+    Yesterday's number of tastes is kept as long as it separates songs at least ``GOOD_ENOUGH``
+    times as well as the best number does; otherwise ``how_many`` gives the number and the fit
+    starts again.
 
     Args:
         points: shape ``(n_songs, n_columns)``, finite; rows sorted by id.
@@ -59,14 +61,14 @@ def tastes(points: Points, yesterday: IndexMatrix | None = None) -> Tastes:
     """
     with threadpool_limits(1):
         start = _start(points, yesterday)
-        found = _settled(points, start)
-    of_song = _by_size(found)
+        labels = _labels(points, start)
+    of_song = _by_size(labels)
     nothing = np.full(len(points), -1)
     return Tastes(of_song, same_tastes(of_song, nothing if yesterday is None else yesterday))
 
 
 def possible(songs: int) -> Sequence[int]:
-    """Return those of ``NUMBERS`` that leave ``SMALLEST`` songs to a taste, or what does."""
+    """Return those of ``NUMBERS`` that leave ``SMALLEST`` songs per taste, or one that does."""
     fitting = [number for number in NUMBERS if number * SMALLEST <= songs]
     return fitting or [max(1, songs // SMALLEST)]
 
@@ -74,9 +76,9 @@ def possible(songs: int) -> Sequence[int]:
 def how_many(separation: Mapping[int, float]) -> int:
     """Return the fewest tastes that separate songs nearly as well as the best number does.
 
-    Music has no sharp borders: from a dozen tastes on the silhouette hardly moves. Of what is
-    nearly equal the fewest are taken, as people can tell them apart, and the shares of few come
-    out even in a playlist of fifty.
+    Music has no sharp borders: beyond a dozen tastes the silhouette hardly changes. Among nearly
+    equal numbers the smallest is taken, as people can tell a few tastes apart, and their shares
+    work out even in a playlist of fifty.
 
     Args:
         separation: mean silhouette of songs for each number of tastes.
@@ -87,7 +89,7 @@ def how_many(separation: Mapping[int, float]) -> int:
 
 
 class Sample:
-    """Songs drawn once, on which every number of tastes is tried and judged, apart."""
+    """Two samples, drawn once: one to fit every number of tastes on, one to judge the fits."""
 
     def __init__(self, points: Points) -> None:
         drawn = np.random.default_rng(SEED).permutation(len(points))
@@ -96,32 +98,32 @@ class Sample:
         self.tried = points[np.sort(drawn[judged : judged + TRIED_ON])]
 
     def separation(self, means: Points) -> float:
-        """Return the mean silhouette of the songs when each is of its nearest mean.
+        """Return the mean silhouette of the songs when each belongs to its nearest mean.
 
         Returns:
-            -1 to 1; -1 for a single taste, or as many as songs.
+            -1 to 1; -1 for a single taste, or for as many tastes as songs.
         """
-        found = pairwise_distances_argmin(self._judged, means.astype(self._judged.dtype))
-        if len(np.unique(found)) in (1, len(found)):
+        nearest = pairwise_distances_argmin(self._judged, means.astype(self._judged.dtype))
+        if len(np.unique(nearest)) in (1, len(nearest)):
             return -1.0
-        return float(silhouette_score(self._judged, found))
+        return float(silhouette_score(self._judged, nearest))
 
 
 def same_tastes(today: IndexMatrix, yesterday: IndexMatrix) -> IndexMatrix:
-    """Return for each taste of today the one of yesterday that it continues, -1 for none.
+    """Return, for each of today's tastes, the one of yesterday that it continues, -1 for none.
 
     The pairs are those that share the most songs in total (Hungarian assignment on the Jaccard
-    index, over the songs of both nights). Two are the same from an index of a third on: of two
-    equally large ones, half of the songs.
+    index, over the songs of both nights). Two tastes are the same if their index is at least a
+    third, which means half of the songs if both are equally large.
 
     Args:
-        today: shape ``(n_songs,)``, numbers from 0 without a gap.
+        today: shape ``(n_songs,)``, numbers from 0 without gaps.
         yesterday: shape ``(n_songs,)``, -1 for a new song.
     """
-    known = yesterday >= 0
+    stayed = yesterday >= 0
     shape = int(today.max(initial=-1)) + 1, int(yesterday.max(initial=-1)) + 1
     shared = np.zeros(shape)
-    np.add.at(shared, (today[known], yesterday[known]), 1)
+    np.add.at(shared, (today[stayed], yesterday[stayed]), 1)
     either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0) - shared
     jaccard = shared / np.maximum(either, 1)
     rows, columns = linear_sum_assignment(-jaccard)
@@ -132,32 +134,32 @@ def same_tastes(today: IndexMatrix, yesterday: IndexMatrix) -> IndexMatrix:
 
 
 def _start(points: Points, yesterday: IndexMatrix | None) -> Points:
-    """Return the means to start from: yesterday's while they separate well, else new ones."""
+    """Return the means to start from: yesterday's if they separate well, otherwise new ones."""
     numbers = possible(len(points))
     means = None if yesterday is None else _means(points, yesterday)
     if len(numbers) == 1:
         if means is not None and len(means) == numbers[0]:
             return means
-        return _found(points, numbers[0], FITS)
+        return _centres(points, numbers[0], FITS)
     sample = Sample(points)
-    scores = {number: sample.separation(_found(sample.tried, number)) for number in numbers}
+    scores = {number: sample.separation(_centres(sample.tried, number)) for number in numbers}
     if means is not None and sample.separation(means) >= GOOD_ENOUGH * max(scores.values()):
         return means
     few = sample.tried if len(points) > TRIED_ON else points
-    return _found(few, how_many(scores), FITS)
+    return _centres(few, how_many(scores), FITS)
 
 
 def _means(points: Points, of_song: IndexMatrix) -> Points | None:
-    """Return the mean of each taste that has songs, None where no song has a taste."""
+    """Return the mean of each taste that has songs, or None if no song has a taste."""
     numbers = np.unique(of_song[of_song >= 0])
     members = (points[of_song == number] for number in numbers)
     return np.array([m.mean(axis=0, dtype=np.float64) for m in members]) if len(numbers) else None
 
 
-def _found(points: Points, number: int, fits: int = 1) -> Points:
-    """Return the means of the best of some fits: that which leaves the least inertia.
+def _centres(points: Points, number: int, fits: int = 1) -> Points:
+    """Return the means of the best of several fits, the one with the least inertia.
 
-    One fit ends in the nearest optimum, which may hold two tastes in one mean and one in two.
+    A single fit ends in the nearest optimum, where one mean may cover two tastes, or two means one.
     """
     how = {"n_init": 3, "batch_size": BATCH}
     models = (MiniBatchKMeans(number, random_state=SEED + n, **how) for n in range(fits))
@@ -165,18 +167,18 @@ def _found(points: Points, number: int, fits: int = 1) -> Points:
     return np.asarray(best.cluster_centers_)
 
 
-def _settled(points: Points, means: Points) -> IndexMatrix:
-    """Return the taste of each song once k-means from these means moves nothing any more."""
+def _labels(points: Points, means: Points) -> IndexMatrix:
+    """Return the taste of each song once k-means, starting from these means, moves nothing."""
     start = means.astype(points.dtype)
     how = "elkan" if len(means) > 1 else "lloyd"
     model = KMeans(len(means), init=start, n_init=1, max_iter=MOST_PASSES, algorithm=how)
     return np.asarray(model.fit(points).labels_, dtype=np.int64)
 
 
-def _by_size(found: IndexMatrix) -> IndexMatrix:
-    """Number the tastes that have songs, the largest first, of equals the one of the first song."""
+def _by_size(labels: IndexMatrix) -> IndexMatrix:
+    """Number the tastes that have songs, the largest first; ties go by their first song."""
     _, first, compact, size = np.unique(
-        found, return_index=True, return_inverse=True, return_counts=True
+        labels, return_index=True, return_inverse=True, return_counts=True
     )
     order = np.lexsort((first, -size))
     return np.asarray(np.argsort(order)[compact])

@@ -1,6 +1,6 @@
-"""Turn songs into the measurements that the encoder reads, into labels, and its recipe into rows.
+"""Turn songs into the arrays that models read, and the encoder's recipe into rows.
 
-What ``COMPARED`` does not name cannot reach the distance.
+Columns that ``COMPARED`` does not name cannot reach the distance.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Indices = NDArray[np.int64]
 
 
 def measurements(songs: pl.DataFrame) -> NDArray[np.float64]:
-    """Return shape ``(n_songs, len(COMPARED))`` in the rows' order; what is unknown is NaN."""
+    """Return shape ``(n_songs, len(COMPARED))`` in the order of the rows, NaN where unknown."""
     return numbers(songs, COMPARED)
 
 
@@ -34,7 +34,7 @@ def numbered(values: pl.Series) -> Indices:
 
 
 def artists(songs: pl.DataFrame) -> pl.Series:
-    """Return the primary artists as they are compared: without case and accents."""
+    """Return the primary artists in the form used for comparison: without case and accents."""
     return songs.select(folded(pl.col("artist"))).to_series()
 
 
@@ -54,8 +54,8 @@ def sameness(songs: pl.DataFrame) -> tuple[Indices, Indices]:
 def namesakes(songs: pl.DataFrame) -> Indices:
     """Return a number from 0 up for songs that look the same in a list.
 
-    These are the versions of one family, and songs by one artist whose titles differ in brackets
-    or after a dash alone, such as two recordings called "Intro", which are two families.
+    These are the versions of one family, and songs by one artist whose titles differ only in
+    brackets or after a dash, such as two recordings called "Intro", which are two families.
 
     Args:
         songs: ``title``, ``artist`` and ``family_id``.
@@ -73,12 +73,12 @@ def namesakes(songs: pl.DataFrame) -> Indices:
 def genres(
     songs: pl.DataFrame, song_genres: pl.DataFrame, artist_genres: pl.DataFrame
 ) -> tuple[list[str], csr_array]:
-    """Say which genres each song, or anyone credited on it, is filed under.
+    """Return the genres of each song, including those of everyone credited on it.
 
     Args:
         songs: ``song_id`` and ``artists``, a JSON array.
         song_genres: ``song_id`` and ``genre``.
-        artist_genres: ``artist`` and ``genre``, artists written as the songs write them.
+        artist_genres: ``artist`` and ``genre``, artists spelt as in the songs.
 
     Returns:
         The names of the genres, sorted, and a matrix of 0 and 1, shape ``(n_songs, n_genres)``.
@@ -111,30 +111,30 @@ def entries(
 
     Returns:
         Playlist, song, family and artist of each entry: rows of ``songs``, and numbers as
-        ``numbered`` gives them. -1 where the catalogue does not have the song; artists that it
-        does not have go by numbers above its own, and -1 is no artist.
+        ``numbered`` gives them. -1 if the catalogue does not have the song; artists that it does
+        not have get numbers above its own, and -1 means no artist.
     """
     by = artists(songs)
-    known = songs.select("song_id").with_columns(
+    rows = songs.select("song_id").with_columns(
         row=pl.int_range(pl.len(), dtype=pl.Int64),
         family=pl.Series(numbered(songs["family_id"])),
     )
     names = pl.DataFrame({"artist": by.unique().sort()}).with_row_index("by")
-    strangers = (
+    newcomers = (
         playlists.select("artist").drop_nulls().unique().join(names, on="artist", how="anti")
     )
-    everyone = pl.concat([names["artist"], strangers["artist"].sort()])
+    everyone = pl.concat([names["artist"], newcomers["artist"].sort()])
     numbers = pl.DataFrame({"artist": everyone, "by": range(len(everyone))})
-    found = playlists.join(known, on="song_id", how="left", maintain_order="left").join(
+    numbered_entries = playlists.join(rows, on="song_id", how="left", maintain_order="left").join(
         numbers, on="artist", how="left", maintain_order="left"
     )
-    columns = found.select("playlist", pl.col("row", "family", "by").fill_null(-1))
+    columns = numbered_entries.select("playlist", pl.col("row", "family", "by").fill_null(-1))
     first, second, third, fourth = (columns[name].cast(pl.Int64) for name in columns.columns)
     return first.to_numpy(), second.to_numpy(), third.to_numpy(), fourth.to_numpy()
 
 
 def label() -> pl.Expr:
-    """Return ``Title - Artist (Year)``, which tells two songs of one title apart."""
+    """Return ``Title - Artist (Year)``, which tells apart songs with the same title."""
     year = pl.format(" ({})", "year").fill_null("")
     return pl.concat_str("title", pl.lit(" - "), "artist", year)
 

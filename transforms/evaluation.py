@@ -1,6 +1,6 @@
-"""Songs as an evaluation needs them go out, and measures as the table ``evaluation``.
+"""Prepare songs for an evaluation, and its measures for the table ``evaluation``.
 
-Frames of songs come in for the one, tuples for the other.
+Frames of songs come in and arrays go out; tuples of measures come in and rows go out.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from transforms.families import folded
 from warehouse.contracts import EVALUATION
 
 Row = tuple[str, str, str, float, float | None, float | None, int]
-# What most published projects compare, z-scored.
+# The features that most published projects compare, z-scored.
 AUDIO = (
     *("danceability", "energy", "loudness", "speechiness", "acousticness"),
     *("instrumentalness", "liveness", "valence", "tempo", "duration_ms"),
@@ -28,17 +28,17 @@ def evaluation_rows(measures: Iterable[Row]) -> pl.DataFrame:
         measures: metric, model, split, value, low, high and n of each.
 
     Raises:
-        ContractError: a measure is not a number, or stands there twice.
+        ContractError: a measure is not a number, or is given twice.
     """
     frame = pl.DataFrame(list(measures), schema=EVALUATION.schema, orient="row")
     return EVALUATION.check(frame.sort(EVALUATION.key))
 
 
 def credits(songs: pl.DataFrame) -> tuple[Indices, Indices]:
-    """Say who is credited on each song, names compared without case and accents.
+    """Return who is credited on each song; names are compared without case and accents.
 
     Args:
-        songs: ``artists``, a JSON array of one name at least.
+        songs: ``artists``, a JSON array of at least one name.
 
     Returns:
         Shape ``(n_songs + 1,)``, where the credits of each song begin and those of the last one
@@ -61,7 +61,7 @@ def popularity(songs: pl.DataFrame) -> NDArray[np.float64]:
 
 
 def albums(songs: pl.DataFrame) -> Indices:
-    """Return a number from 0 up for each album of an artist, -1 where none is named.
+    """Return a number from 0 up for each album of an artist, -1 if none is named.
 
     Args:
         songs: ``album`` and ``artist``.

@@ -1,4 +1,4 @@
-"""Turn ratings into what the rating model reads, and what it learnt into rows.
+"""Turn ratings into what the rating model reads, and what it has learnt into rows.
 
 Frames come in and numbers go out, and the other way round.
 """
@@ -30,7 +30,8 @@ def numbers(ratings: pl.DataFrame, songs: pl.Series) -> tuple[pl.Series, Indices
         songs: every ``song_id``.
 
     Returns:
-        The users, sorted; places among them; places among ``songs``; 1 to 5.
+        The users, sorted; the place of each rating's user among them and of its song among
+        ``songs``; and the stars, 1 to 5.
     """
     users = ratings["user"].unique().sort()
     placed = ratings.join(_places("user", users), on="user", maintain_order="left").join(
@@ -45,7 +46,7 @@ def numbers(ratings: pl.DataFrame, songs: pl.Series) -> tuple[pl.Series, Indices
 
 
 def neighbours(recommendations: pl.DataFrame, songs: pl.Series) -> tuple[Indices, Floats]:
-    """Return the songs that are recommended for each, and how much each of them counts.
+    """Return the songs recommended for each song, and how much each of them counts.
 
     Args:
         recommendations: ``song_id``, ``rank``, ``recommended_song_id`` and ``similarity``.
@@ -80,7 +81,7 @@ def factor_rows(
 
 
 def parameter_rows(mean: float, spread: Floats) -> pl.DataFrame:
-    """Return ``rating_parameters``; ``spread`` is of the bias first."""
+    """Return ``rating_parameters``; ``spread`` begins with that of the bias."""
     values = {f"spread of {part}": v for part, v in zip(("bias", *COLUMNS), spread, strict=True)}
     rows = sorted({"mean": mean, **values}.items())
     return pl.DataFrame(rows, schema=RATING_PARAMETERS.schema, orient="row")
@@ -96,20 +97,20 @@ def list_rows(
     Args:
         users: one for each list.
         songs: every ``song_id``.
-        lists: of each user, best first: places of songs, predicted ratings, places of the songs
-            that led to them, -1 for none, and the user's ratings of those, NaN for none.
+        lists: for each user, best first: places of songs, predicted ratings, places of the songs
+            that led to them (-1 for none), and the user's ratings of those (NaN for none).
     """
     lengths = [len(one[0]) for one in lists]
-    song, rating, because, gave = (np.concatenate(column) for column in zip(*lists, strict=True))
-    led = pl.Series(because)
+    song, rating, because, stars = (np.concatenate(column) for column in zip(*lists, strict=True))
+    causes = pl.Series(because)
     return pl.DataFrame(
         {
             "user": users.gather(np.repeat(np.arange(len(lists)), lengths)),
             "rank": np.concatenate([np.arange(1, length + 1) for length in lengths]),
             "song_id": songs.gather(song),
             "predicted_rating": rating,
-            "because_song_id": songs.gather(led.set(led < 0, None)),
-            "because_rating": pl.Series(gave).fill_nan(None),
+            "because_song_id": songs.gather(causes.set(causes < 0, None)),
+            "because_rating": pl.Series(stars).fill_nan(None),
         },
         schema=USER_RECOMMENDATIONS.schema,
     )

@@ -1,6 +1,6 @@
-"""Shape the model's answer into the table that readers join against, each pair with its reason.
+"""Shape the model's answer into the table that readers join to, each pair with its reason.
 
-Indices, distances and vectors come in; ``recommendations`` rows go out, a bounded number at once.
+Indices, distances and vectors come in; ``recommendations`` rows go out, a limited number at a time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from warehouse.contracts import RECOMMENDATIONS
 
 CHUNK_PAIRS = 50_000
 
-# Which blocks of the encoder each column adds up.
+# The blocks of the encoder that each column sums.
 BECAUSE = {
     "because_sound": ("mood", "sound", "rhythm", "harmony"),
     "because_era": ("era",),
@@ -30,7 +30,7 @@ def recommendation_rows(
     """Yield the ``recommendations`` in order, about ``CHUNK_PAIRS`` at a time.
 
     Args:
-        facts: what is known of the songs.
+        facts: what is known about the songs.
         space: the vectors behind the distances, in the order of the songs.
         indices: shape ``(n_songs, k)``, best first; -1 where a list is short.
         distances: shape ``(n_songs, k)``, matching ``indices``.

@@ -1,7 +1,7 @@
-"""Sum songs up by artist, genre, taste and year: songs and lists come in, rows of tables go out.
+"""Sum up songs by artist, genre, taste and year: songs and lists come in, rows of tables go out.
 
-A group is a name and the songs that bear it; a song may be of several genres. Sums are taken in
-the order of the songs by one thread, so that the last digit is the same every time.
+A group is a name and the songs that have it; a song may have several genres. Sums are taken in the
+order of the songs on one thread, so that the last digit is the same every time.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Groups:
 
     Args:
         names: of the groups, ascending.
-        members: shape ``(n_songs, n_groups)``, 1 where a song is of a group.
+        members: shape ``(n_songs, n_groups)``, 1 if a song is in a group.
     """
 
     names: pl.Series
@@ -43,10 +43,10 @@ class Groups:
 
 
 def groups(songs: pl.Series, pairs: pl.DataFrame) -> Groups:
-    """Gather groups.
+    """Return the groups of some songs.
 
     Args:
-        songs: every ``song_id``, in the order of the rows to be.
+        songs: every ``song_id``, in the order of the rows.
         pairs: ``song_id`` and, as the other column, the group; each pair once, no nulls.
     """
     column = next(name for name in pairs.columns if name != "song_id")
@@ -55,9 +55,11 @@ def groups(songs: pl.Series, pairs: pl.DataFrame) -> Groups:
         pl.DataFrame({name: values, "at": np.arange(len(values))})
         for name, values in (("song_id", songs), (column, names))
     )
-    found = pairs.join(rows, on="song_id").join(places, on=column, suffix=" of group")
-    at = found["at"].to_numpy(), found["at of group"].to_numpy()
-    return Groups(names, csr_array((np.ones(len(found)), at), shape=(len(songs), len(names))))
+    numbered_pairs = pairs.join(rows, on="song_id").join(places, on=column, suffix=" of group")
+    at = numbered_pairs["at"].to_numpy(), numbered_pairs["at of group"].to_numpy()
+    return Groups(
+        names, csr_array((np.ones(len(numbered_pairs)), at), shape=(len(songs), len(names)))
+    )
 
 
 def artist_rows(songs: pl.DataFrame, artists: Groups) -> pl.DataFrame:
@@ -105,22 +107,22 @@ def year_rows(songs: pl.DataFrame, years: Groups) -> pl.DataFrame:
 
 
 def related(table: Table, named: Groups, lists: Indices) -> pl.DataFrame:
-    """Return which groups the lists of each group lead to, the strongest ``RELATED`` of them.
+    """Return the ``RELATED`` groups that the lists of each group lead to most strongly.
 
-    How strong one is says the part that it has in the divergence of Kullback and Leibler (1951) of
-    where the group leads from where all songs do: the share of its songs that lead there, times
-    the logarithm of how much more often that is than of all songs that are not there themselves.
+    The strength is the other's part in the Kullback-Leibler divergence (1951) of where the group
+    leads from where all songs lead: the share of its songs that lead there, times the logarithm of
+    how much more often that is than among all songs outside the other.
 
     Args:
-        table: ``related_artists`` or one like it.
+        table: ``related_artists`` or one of the same kind.
         named: the groups.
-        lists: shape ``(n_songs, k)``, the rows that are recommended for each; -1 for none.
+        lists: shape ``(n_songs, k)``, the rows recommended for each; -1 for none.
     """
     row, place = np.nonzero(lists >= 0)
     shape = (len(lists), len(lists))
     leads = csr_array((np.ones(len(row)), (row, lists[row, place])), shape=shape)
     reached = leads @ named.members
-    reached.data[:] = 1  # a song leads there or not, however often
+    reached.data[:] = 1  # a song leads there or not, no matter how often
     both = (named.members.T @ reached).tocoo()
     own = named.members.sum(axis=0)
     arriving = reached.sum(axis=0) - both.tocsr().diagonal()
@@ -147,7 +149,7 @@ def related(table: Table, named: Groups, lists: Indices) -> pl.DataFrame:
 
 
 def best_known(table: Table, songs: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Return the best known songs of each group: one of a family, two by one artist at most.
+    """Return the best known songs of each group: one of each family, at most two by one artist.
 
     Args:
         table: ``genre_songs`` or ``taste_songs``.
@@ -172,7 +174,7 @@ def hub_rows(lists: Indices) -> pl.DataFrame:
     """Return the table ``hub_counts``.
 
     Args:
-        lists: shape ``(n_songs, k)``, the rows that are recommended for each; -1 for none.
+        lists: shape ``(n_songs, k)``, the rows recommended for each; -1 for none.
     """
     times = np.bincount(lists[lists >= 0], minlength=len(lists))
     songs = np.bincount(times)
@@ -192,14 +194,14 @@ def distance_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
 
 
 def _place_in(*group: str) -> pl.Expr:
-    """Return the place of each row among those of its group, from 1, in their order."""
+    """Return the position of each row within its group, from 1."""
     return pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(group)
 
 
 def _laid_out(
     table: Table, counted: pl.DataFrame, songs: pl.DataFrame, named: Groups
 ) -> pl.DataFrame:
-    """Return what was counted beside the means, in the table's columns and order."""
+    """Return the counts beside the means, in the table's columns and order."""
     key = table.key[0]
     means = {name: _means(songs[name], named) for name in AVERAGED if name not in counted.columns}
     rows = pl.DataFrame({key: named.names, **means}, nan_to_null=True)
@@ -207,11 +209,11 @@ def _laid_out(
 
 
 def _means(values: pl.Series, named: Groups) -> NDArray[np.float64]:
-    """Return the mean of each group, NaN where nothing is known."""
+    """Return the mean of each group, NaN if no value is known."""
     numbers = values.cast(pl.Float64).to_numpy()
-    known = ~np.isnan(numbers)
-    count = named.members.T @ known.astype(np.float64)
-    total = named.members.T @ np.where(known, numbers, 0.0)
+    present = ~np.isnan(numbers)
+    count = named.members.T @ present.astype(np.float64)
+    total = named.members.T @ np.where(present, numbers, 0.0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 

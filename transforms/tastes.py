@@ -1,7 +1,7 @@
 """Name tastes and lay them out: songs, genres and numbers come in; ids, labels and rows go out.
 
-A taste's id is a hash of the songs that it began with, and the taste keeps it for as long as it
-lasts. So nobody has to remember which ids were used: two tastes cannot begin with the same songs.
+A taste's id is a hash of the songs that it began with, and the taste keeps it as long as it lasts.
+So nobody has to remember which ids were used: two tastes cannot begin with the same songs.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ WORDS = {
 def yesterday_numbers(
     song_ids: pl.Series, yesterday: pl.DataFrame
 ) -> tuple[IndexMatrix, tuple[str, ...]]:
-    """Return the number of the taste that each song had, -1 for none, and the id of each number.
+    """Return the number of each song's taste yesterday, -1 for none, and the id of each number.
 
     Args:
         song_ids: of today's songs.
@@ -47,9 +47,9 @@ def yesterday_numbers(
     """
     ids = yesterday["taste_id"].unique().sort()
     numbers = pl.DataFrame({"taste_id": ids, "number": np.arange(len(ids))})
-    known = yesterday.join(numbers, on="taste_id").select("song_id", "number")
+    numbers_of_songs = yesterday.join(numbers, on="taste_id").select("song_id", "number")
     songs = pl.DataFrame({"song_id": song_ids}).join(
-        known, on="song_id", how="left", maintain_order="left"
+        numbers_of_songs, on="song_id", how="left", maintain_order="left"
     )
     return songs["number"].fill_null(-1).cast(pl.Int64).to_numpy(), tuple(ids)
 
@@ -60,12 +60,12 @@ def taste_ids(
     before: IndexMatrix | None = None,
     yesterday: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Return the id of each taste: yesterday's where it is the same one, else one never used.
+    """Return the id of each taste: yesterday's if it is the same one, otherwise a new one.
 
     Args:
         song_ids: shape ``(n_songs,)``, ascending.
-        of_song: shape ``(n_songs,)``, the number of each song's taste, from 0 without a gap.
-        before: shape ``(n_tastes,)``, the number of the same taste of yesterday, -1 for none.
+        of_song: shape ``(n_songs,)``, the number of each song's taste, from 0 without gaps.
+        before: shape ``(n_tastes,)``, the number that the taste had yesterday, -1 for none.
         yesterday: the ids of yesterday's numbers.
     """
     members = pl.DataFrame({"song_id": song_ids, "taste": of_song}).group_by("taste").agg("song_id")
@@ -100,18 +100,18 @@ def labels(
 ) -> tuple[str, ...]:
     """Name each taste by up to three things that set it apart from the catalogue.
 
-    These are genres that are commoner in it than elsewhere, features that lie far from the mean,
-    and a decade that is its own. The label of yesterday stays as long as all that it says still
-    sets the taste apart, as a name that changes every night is none.
+    These are genres that are more common in it than elsewhere, features far from the mean, and a
+    decade of its own. Yesterday's label stays as long as everything that it says still sets the
+    taste apart, as a name that changes every night is useless.
 
     Args:
         songs: ``song_id`` and the columns of ``AVERAGED``, in the order of ``of_song``.
-        of_song: shape ``(n_songs,)``, the number of each song's taste, from 0 without a gap.
+        of_song: shape ``(n_songs,)``, the number of each song's taste, from 0 without gaps.
         genres: ``song_id`` and ``genre``, each pair once.
-        kept: the label that each taste had yesterday, None for a new one; empty where all are new.
+        kept: the label that each taste had yesterday, None for a new one; empty if all are new.
 
     Returns:
-        Shape ``(n_tastes,)``; no two are the same.
+        Shape ``(n_tastes,)``; all different.
     """
     number = int(of_song.max(initial=-1)) + 1
     numbered = songs.with_columns(taste=pl.Series(of_song), decade=pl.col("year") // 10 * 10)
@@ -133,7 +133,7 @@ def taste_rows(
 
     Args:
         songs: the columns of ``AVERAGED``, in the order of ``of_song``.
-        of_song: shape ``(n_songs,)``, the number of each song's taste, from 0 without a gap.
+        of_song: shape ``(n_songs,)``, the number of each song's taste, from 0 without gaps.
         ids: the id of each number.
         names: the label of each number.
     """
@@ -145,7 +145,7 @@ def taste_rows(
 
 
 class _Terms:
-    """What sets one taste apart, the strongest first of each kind."""
+    """What sets one taste apart, the strongest of each kind first."""
 
     def __init__(self, genres: list[str], features: list[str], decades: list[str]) -> None:
         self.all = [*genres, *features, *decades]
@@ -158,7 +158,7 @@ class _Terms:
         self.others = [term for term in (*features, *styles, *decades) if term not in first]
 
     def label(self, taken: set[str]) -> str:
-        """Return the shortest label that is not taken, with a number if words do not suffice."""
+        """Return the shortest label not taken yet, with a number if words do not suffice."""
         for more in range(len(self.others) + 1):
             label = ", ".join([*self.first, *self.others[:more]])
             if label not in taken:
@@ -173,28 +173,29 @@ def _unique(terms: Sequence[_Terms], kept: Sequence[str | None]) -> tuple[str, .
         for label, own in zip(kept, terms, strict=True)
     ]
     taken = {label for label in stays if label}
-    found = []
+    labels = []
     for own, label in zip(terms, stays, strict=True):
         chosen = label or own.label(taken)
         taken.add(chosen)
-        found.append(chosen)
-    return tuple(found)
+        labels.append(chosen)
+    return tuple(labels)
 
 
 def _commoner(
     rows: pl.DataFrame, column: str, among: pl.DataFrame, least_share: float
 ) -> dict[int, list[str]]:
-    """Return for each taste the values that are commoner in it, what tells most first.
+    """Return, for each taste, the values more common in it than elsewhere, the most telling first.
 
-    A value tells its share times the logarithm of its lift, its part of the divergence of Kullback
-    and Leibler (1951) of the taste from the catalogue: a rare value of high lift tells little.
+    A value counts by its share times the logarithm of its lift, which is its part in the
+    Kullback-Leibler divergence (1951) of the taste from the catalogue: a rare value with a high
+    lift tells little.
 
     Args:
         rows: ``song_id``, ``taste`` and the column; a song may have several values.
-        column: of the values.
-        among: the songs that ``least_share`` is of. For genres these are all: what is known of a
-            few songs of a taste does not set it apart.
-        least_share: of the songs of a taste that must have a value.
+        column: the column with the values.
+        among: the songs to which ``least_share`` refers. For genres these are all songs: what is
+            known about a few songs of a taste does not set it apart.
+        least_share: share of a taste's songs that must have a value.
     """
     songs = rows.select("song_id", "taste").unique().group_by("taste").len("known")
     everywhere = pl.col("all") / songs["known"].sum()
@@ -208,43 +209,43 @@ def _commoner(
         .with_columns(share=pl.col("own") / pl.col("known"))
         .with_columns(lift=pl.col("share") / everywhere)
         .filter(pl.col("lift") >= LEAST_LIFT)
-        .with_columns(told=pl.col("share") * pl.col("lift").log())
-        .sort("taste", "told", "value", descending=[False, True, False])
+        .with_columns(weight=pl.col("share") * pl.col("lift").log())
+        .sort("taste", "weight", "value", descending=[False, True, False])
     )
     grouped = judged.group_by("taste", maintain_order=True).agg("value")
     return dict(grouped.iter_rows())
 
 
 def _far_features(songs: pl.DataFrame, number: int) -> list[list[str]]:
-    """Return for each taste the words of the features that lie far from the mean, furthest first.
+    """Return, for each taste, words for the features far from the mean, the furthest first.
 
-    Far is ``FAR`` standard deviations of the catalogue.
+    Far means ``FAR`` standard deviations of the catalogue.
     """
-    found: list[list[tuple[float, str]]] = [[] for _ in range(number)]
+    terms_of: list[list[tuple[float, str]]] = [[] for _ in range(number)]
     of_song = songs["taste"].to_numpy()
     for name, words in WORDS.items():
         means, overall, spread = _means(songs[name], of_song, number)
         for taste in np.flatnonzero(np.abs(means - overall) >= FAR * max(spread, 1e-12)):
             apart = float(means[taste] - overall) / spread
-            found[taste].append((-abs(apart), words[apart < 0]))
-    return [[word for _, word in sorted(terms) if word] for terms in found]
+            terms_of[taste].append((-abs(apart), words[apart < 0]))
+    return [[word for _, word in sorted(far) if word] for far in terms_of]
 
 
 def _means(
     values: pl.Series, of_song: IndexMatrix, number: int
 ) -> tuple[NDArray[np.float64], float, float]:
-    """Return the mean of each taste, NaN where nothing is known, and mean and spread of all.
+    """Return the mean of each taste, NaN if no value is known, and the overall mean and spread.
 
-    Added up in the order of the songs, so that the last digit is the same every time.
+    Values are added up in the order of the songs, so that the last digit is the same every time.
     """
     numbers = values.cast(pl.Float64).to_numpy()
-    known = ~np.isnan(numbers)
-    count = np.bincount(of_song[known], minlength=number)
-    total = np.bincount(of_song[known], numbers[known], minlength=number)
+    present = ~np.isnan(numbers)
+    count = np.bincount(of_song[present], minlength=number)
+    total = np.bincount(of_song[present], numbers[present], minlength=number)
     means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    if not known.any():
+    if not present.any():
         return means, np.nan, np.nan
-    return means, float(numbers[known].mean()), float(numbers[known].std())
+    return means, float(numbers[present].mean()), float(numbers[present].std())
 
 
 def _within(words: str, others: str) -> bool:

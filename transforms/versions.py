@@ -2,8 +2,8 @@
 
 Every rule takes songs as ``transforms.families`` keys them and returns ``row`` and ``other``, two
 rows of different groups that are one song. A false pair hides a song, so each rule asks for
-evidence: of length, of sound, or of a title that the artist has as well. The shares of right pairs
-are those of samples that were read, see docs/decisions/0004.
+evidence: length, sound, or a title that the artist also has. The given shares of correct pairs were
+found by reading samples, see docs/decisions/0004.
 """
 
 from typing import Any
@@ -31,41 +31,42 @@ ENDING = (
 AFTER_DASH = r"\s[-–—]\s.*$"
 IN_BRACKETS = r"[(\[][^()\[\]]*[)\]]"
 ARTICLES = rf"{EDGE}(?:the|an?|el|las?|los|os?|as|les?|der|die|das|il|lo){EDGE}"
-SERIES = 4  # a title that goes on in as many ways is not one song
+SERIES = 4  # a title that continues in this many ways is not one song
 
 
 def words(text: pl.Expr) -> pl.Expr:
-    """Return folded text as words with one space between them, apostrophes left out."""
+    """Return folded text as words separated by single spaces, without apostrophes."""
     whole = text.str.replace_all(r"[’'`´]", "")
     return whole.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
 
 
 def links(songs: pl.DataFrame, credits: pl.DataFrame) -> pl.DataFrame:
-    """Return the pairs of rows that any rule takes for versions of one song.
+    """Return the pairs of rows that any rule considers versions of one song.
 
     Args:
-        songs: ``row``, ``group`` (what is one song already), ``artist_key``, ``title_key``,
-            ``base``, ``words``, ``ambiguous``, ``duration_ms`` and ``MEASUREMENTS``.
+        songs: ``row``, ``group`` (the same for rows already known to be one song), ``artist_key``,
+            ``title_key``, ``base``, ``words``, ``ambiguous``, ``duration_ms`` and ``MEASUREMENTS``.
         credits: ``row`` and ``credit``, one row for each artist that a song credits.
 
     Returns:
-        ``row`` and ``other``; a pair may stand there more than once.
+        ``row`` and ``other``; a pair may occur more than once.
     """
     titles = _titles(songs)
-    found = (
+    rules = (
         shared_titles(songs, credits),
         misspelt(titles),
         continued(titles),
         same_takes(songs, credits),
     )
-    return pl.concat(pairs.select("row", "other") for pairs in found)
+    return pl.concat(pairs.select("row", "other") for pairs in rules)
 
 
 def shared_titles(songs: pl.DataFrame, credits: pl.DataFrame) -> pl.DataFrame:
     """Link songs of one title that credit the same artist, who is not the primary one of both.
 
-    Covers with the first artist as a guest look the same. What tells them apart is a second artist
-    in common, the length, or key and tempo, which a performer keeps. About 93 % are right.
+    Covers that have the first artist as a guest look the same. They are told apart by a second
+    artist in common, by the length, or by key and tempo, which a performer keeps. About 93 % are
+    correct.
     """
     named = credits.join(songs.select("row", "group", "title_key"), on="row")
     several = named.filter(pl.col("group").n_unique().over("credit", "title_key") > 1)
@@ -82,14 +83,15 @@ def shared_titles(songs: pl.DataFrame, credits: pl.DataFrame) -> pl.DataFrame:
 def misspelt(titles: pl.DataFrame) -> pl.DataFrame:
     """Link titles of an artist that differ in the spelling of one word.
 
-    Numbers are other songs, short words need more words around them. About 97 % are right.
+    Different numbers mean different songs, and short words need more words around them. About 97 %
+    are correct.
     """
-    spelt = titles.with_columns(word=pl.col("words").str.split(" "))
-    spelt = spelt.with_columns(length=pl.col("word").list.len()).filter(pl.col("length") > 1)
+    split = titles.with_columns(word=pl.col("words").str.split(" "))
+    split = split.with_columns(length=pl.col("word").list.len()).filter(pl.col("length") > 1)
     place = pl.col("place")
     around = [pl.col("word").list.slice(0, place), pl.col("word").list.slice(place + 1)]
     each = (
-        spelt.with_columns(place=pl.int_ranges(0, "length"))
+        split.with_columns(place=pl.int_ranges(0, "length"))
         .explode("place")
         .select(
             *("row", "group", "artist_key", "length", "place"),
@@ -106,17 +108,17 @@ def misspelt(titles: pl.DataFrame) -> pl.DataFrame:
     letters = pl.min_horizontal(*(pl.col(c).str.len_chars() for c in ("word", "word_other")))
     begins = pl.col("word").str.head(1) == pl.col("word_other").str.head(1)
     begins &= pl.col("around").str.len_chars() > 3
-    near = pl.when(letters >= 7).then(edits <= 2).when(letters >= 6).then(edits == 1)
-    near = near.when(letters >= 4).then((edits == 1) & (begins | (pl.col("length") > 3)))
-    return pairs.filter(near.otherwise((edits == 1) & (pl.col("length") > 3)))
+    close = pl.when(letters >= 7).then(edits <= 2).when(letters >= 6).then(edits == 1)
+    close = close.when(letters >= 4).then((edits == 1) & (begins | (pl.col("length") > 3)))
+    return pairs.filter(close.otherwise((edits == 1) & (pl.col("length") > 3)))
 
 
 def continued(titles: pl.DataFrame) -> pl.DataFrame:
-    """Link a title with what stands before its ending, where the artist has that title too.
+    """Link a title to the part before its ending, if the artist has that title too.
 
     An ending is text in brackets or after a dash, a year, or a word such as "live"; articles do not
-    count. Parts and numbers are other songs, and so are the titles of a series, which go on in
-    ``SERIES`` ways or more. About 95 % are right.
+    count. Parts and numbers mean different songs, and so do the titles of a series, which continue
+    in ``SERIES`` ways or more. About 95 % are correct.
     """
     stem = pl.col("stem")
     parts = [_numbers(text.str.replace(YEAR, ""), PARTS) for text in (pl.col("words"), stem)]
@@ -129,21 +131,22 @@ def continued(titles: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.len().over("artist_key", "bare") < SERIES)
     )
     whole = titles.select("artist_key", "group", other="row", bare=_bare(pl.col("words")))
-    found = longer.join(whole, on=["artist_key", "bare"], suffix="_other")
-    return found.filter(pl.col("group") != pl.col("group_other"))
+    pairs = longer.join(whole, on=["artist_key", "bare"], suffix="_other")
+    return pairs.filter(pl.col("group") != pl.col("group_other"))
 
 
 def same_takes(songs: pl.DataFrame, credits: pl.DataFrame) -> pl.DataFrame:
-    """Link songs of one length by an artist that sound the same or have nearly the same title.
+    """Link songs of the same length by an artist that sound the same or have similar titles.
 
-    The more alike they sound, the less alike the titles need to be: what is measured to be the same
-    is one recording in any language. Noise without a beat is not compared. About 98 % are right.
+    The more similar they sound, the less similar the titles need to be: songs with the same
+    measurements are one recording in any language. Noise without a beat is not compared. About 98 %
+    are correct.
     """
-    heard = songs.filter(pl.col("tempo") > 0, pl.col("danceability") > 0)
-    named = credits.join(heard.select("row", "group", "duration_ms"), on="row")
+    measured = songs.filter(pl.col("tempo") > 0, pl.col("danceability") > 0)
+    credited = credits.join(measured.select("row", "group", "duration_ms"), on="row")
     second = pl.col("duration_ms") // SAME_TAKE_MS
-    near = named.with_columns(second=pl.concat_list(second, second + 1)).explode("second")
-    pairs = _pairs(near, "credit", "second").filter(_apart("duration_ms") <= SAME_TAKE_MS)
+    close = credited.with_columns(second=pl.concat_list(second, second + 1)).explode("second")
+    pairs = _pairs(close, "credit", "second").filter(_apart("duration_ms") <= SAME_TAKE_MS)
     pairs = pairs.select("row", "other").unique(maintain_order=True)
     pairs = _compared(pairs, songs, "words", "ambiguous", "duration_ms", *MEASUREMENTS)
     alike = _scored(pairs, "words", ratio)
@@ -151,13 +154,13 @@ def same_takes(songs: pl.DataFrame, credits: pl.DataFrame) -> pl.DataFrame:
     sound = (moods < 0.06) & (_tempo_apart() < 0.01)
     identical = (moods < 0.01) & (_tempo_apart() < 0.001) & (_apart("loudness") < 0.3)
     numbers = _numbers(pl.col("words")) == _numbers(pl.col("words_other"))
-    spelt = (alike >= 90) & ~pl.col("ambiguous")
-    titled = (alike >= 60) | _begins("words", "words_other") | _begins("words_other", "words")
-    return pairs.filter(identical | (numbers & (spelt | (titled & sound))))
+    spelling = (alike >= 90) & ~pl.col("ambiguous")
+    titles_agree = (alike >= 60) | _begins("words", "words_other") | _begins("words_other", "words")
+    return pairs.filter(identical | (numbers & (spelling | (titles_agree & sound))))
 
 
 def _titles(songs: pl.DataFrame) -> pl.DataFrame:
-    """Return one row for each title of an artist, without those that identify no song."""
+    """Return one row for each title of an artist, except titles that identify no song."""
     telling = songs.filter(~pl.col("ambiguous"), pl.col("words") != "")
     return telling.select("row", "group", "artist_key", "words", "base").unique(
         ["artist_key", "words"], keep="first", maintain_order=True
@@ -165,7 +168,7 @@ def _titles(songs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pairs(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
-    """Return each two rows of different groups that have the same keys, once."""
+    """Return every pair of rows of different groups with the same keys, once."""
     several = rows.filter(pl.len().over(keys) > 1)
     both = several.join(several.rename({"row": "other"}), on=keys, suffix="_other")
     return both.filter(pl.col("row") < pl.col("other"), pl.col("group") != pl.col("group_other"))
@@ -183,7 +186,7 @@ def _scored(pairs: pl.DataFrame, column: str, scorer: Any) -> pl.Series:
 
 
 def _begins(shorter: str, longer: str) -> pl.Expr:
-    """Say whether a title of two words or more is the beginning of another."""
+    """Return whether a title of two words or more is the beginning of another."""
     whole = pl.col(longer).str.starts_with(pl.col(shorter) + " ")
     return whole & pl.col(shorter).str.contains(" ", literal=True)
 

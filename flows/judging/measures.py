@@ -1,7 +1,7 @@
-"""How good the lists are: what a build made of its songs comes in, rows of ``evaluation`` go out.
+"""How good the lists are: the outcome of a build comes in, rows of ``evaluation`` go out.
 
-The measures themselves are in ``models``; here they are put to the lists of a build, with the
-baselines beside them, and held against the last build's.
+The measures themselves are in ``models``; here they are applied to the lists of a build and to the
+baselines, and compared with the last build's.
 """
 
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class Asked:
 
     @property
     def measures(self) -> list[Measure]:
-        """Say how many were learnt from, which is to be none, and how many were set aside."""
+        """The number learnt from, which should be 0, and the number set aside."""
         counts = {LEARNT: self.learnt, COPIED: self.copied} if self.playlists else {}
         return [
             Measure(name, SEGUE, evaluation.CATALOGUE, float(count), None, None, self.playlists)
@@ -93,7 +93,7 @@ class Judged:
 
     @cached_property
     def sample(self) -> IndexMatrix:
-        """The songs that stand for all where measuring all would take too long."""
+        """A sample of the songs, for measures that would take too long on all."""
         return exactness.sampled_songs(len(self.vectors))
 
     @cached_property
@@ -111,10 +111,10 @@ def kept(judged: Judged) -> dict[str, Any]:
 
 
 def asked(judged: Judged, held_out: queries.Entries) -> Asked:
-    """Draw queries from the held-out playlists of which no copy was learnt from.
+    """Draw queries from the held-out playlists, except those of which a copy was learnt from.
 
-    Public playlists are copied under other names, so those are set aside. A playlist that itself
-    was learnt from is a fault: the queries are then drawn all the same, and marked.
+    Public playlists are copied under other names, so copies are set aside. If a held-out playlist
+    itself was learnt from, something is wrong: the queries are then drawn anyway, and marked.
     """
     leaks = queries.leaked(judged.catalogue, held_out, judged.training)
     learnt = np.isin(leaks, judged.training.playlists)
@@ -126,7 +126,7 @@ def asked(judged: Judged, held_out: queries.Entries) -> Asked:
 
 
 def accuracy(judged: Judged, drawn: queries.Queries, lists: IndexMatrix) -> list[Measure]:
-    """Measure the lists, and the baselines beside them, against held-out playlists.
+    """Measure the lists and the baselines on held-out playlists.
 
     Args:
         judged: what the build made.
@@ -134,7 +134,7 @@ def accuracy(judged: Judged, drawn: queries.Queries, lists: IndexMatrix) -> list
         lists: shape ``(n_queries, k)``, the published lists of ``drawn.songs``.
 
     Returns:
-        Nothing where nothing is asked.
+        An empty list if there are no queries.
     """
     if not len(drawn.songs):
         return []
@@ -159,12 +159,12 @@ def _deep(judged: Judged, songs: IndexMatrix, lists: IndexMatrix) -> IndexMatrix
 
 
 def spread(judged: Judged, lists: IndexMatrix, genres_are_features: bool) -> list[Measure]:
-    """Measure what a whole set of lists does to the catalogue, for which no playlist is needed.
+    """Measure the effect of a whole set of lists on the catalogue, which needs no playlists.
 
     Args:
         judged: what the build made.
         lists: shape ``(n_songs, k)``, the published lists, -1 where one is short.
-        genres_are_features: the vectors hold genres, so that they cannot be measured by them.
+        genres_are_features: the vectors contain genres, so they cannot be judged by genre.
     """
     measures = [
         *exposure.coverage(judged.catalogue, lists, SEGUE),
@@ -178,7 +178,7 @@ def spread(judged: Judged, lists: IndexMatrix, genres_are_features: bool) -> lis
 
 
 def proxies(judged: Judged) -> list[Measure]:
-    """Measure what is left without playlists, for vectors that hold no artist's genres."""
+    """Return measures that need no playlists, for vectors without genres of artists."""
     labels = {"same album": laid_out.albums(judged.rows), "same artist": judged.rules.artists}
     none = np.empty(0, dtype=np.int64)
     sample, never = judged.sample, np.zeros(len(judged.sample), dtype=np.bool_)
@@ -200,13 +200,13 @@ def proxies(judged: Judged) -> list[Measure]:
 def measures(
     judged: Judged, held_out: queries.Entries, lists: IndexMatrix, genres_are_features: bool
 ) -> list[Measure]:
-    """Return all that a build says of its own lists.
+    """Return all measures of a build's own lists.
 
     Args:
         judged: what the build made.
         held_out: entries of the playlists that nothing was learnt from.
         lists: shape ``(n_songs, k)``, the published lists, -1 where one is short.
-        genres_are_features: the vectors hold genres.
+        genres_are_features: the vectors contain genres.
     """
     question = asked(judged, held_out)
     found = accuracy(judged, question.queries, lists[question.queries.songs])
@@ -216,9 +216,9 @@ def measures(
 
 
 def headline_check(build: Path, last: Path | None, tolerance: float, parameters: Any) -> Check:
-    """Hold a build's headline to that of the build that is served, where they can be compared.
+    """Compare a build's headline with that of the build being served, if they are comparable.
 
-    Both must have asked the same files of playlists and held out the same share of them.
+    Both must have used the same playlist files and held out the same share of them.
 
     Args:
         build: folder of the new build, complete but for its manifest.
@@ -226,8 +226,8 @@ def headline_check(build: Path, last: Path | None, tolerance: float, parameters:
         tolerance: share by which the headline may fall.
         parameters: of the new build.
     """
-    about = f"{HEADLINE} is near that of the build served, where the same playlists are held out."
-    advice = "If it is as it should be, raise SEGUE_EVALUATION_TOLERANCE for this run."
+    about = f"{HEADLINE} is close to the served build's, if both hold out the same playlists."
+    advice = "If this is intended, raise SEGUE_EVALUATION_TOLERANCE for this run."
     fall, shown = 0.0, ""
     if last is not None and _comparable(build, last, parameters):
         now, before = _headline(build), _headline(last)

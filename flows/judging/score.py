@@ -46,7 +46,7 @@ class Scored:
 
     @property
     def warnings(self) -> list[str]:
-        """Say what is not held out, and what cannot be asked."""
+        """What is not held out, and what cannot be judged."""
         if self.asked is None:
             return []
         copied, learnt, all_of = self.asked.copied, self.asked.learnt, self.asked.playlists
@@ -55,42 +55,42 @@ class Scored:
             said.append(f"{copied:,} of {all_of:,} playlists were learnt from and are left out.")
         if learnt:
             said.append(
-                "All playlists that can be asked were learnt from: the figures say how far the "
-                "build fits what it knows, not how good it is."
+                "All usable playlists were learnt from: the figures show how well the build fits "
+                "what it knows, not how good it is."
             )
         if not len(self.asked.queries.songs):
             said.append(
-                f"Nothing can be asked: no playlist has from {queries.SHORTEST} to "
-                f"{queries.LONGEST} songs of the catalogue by several artists."
+                f"Nothing can be judged: no playlist has {queries.SHORTEST} to {queries.LONGEST} "
+                "songs of the catalogue by several artists."
             )
         return said
 
 
 def of_itself(build: Path) -> Scored:
-    """Return what a build says of itself.
+    """Return a build's evaluation of itself.
 
     Raises:
         InputError: the build is older than the evaluation.
     """
     manifest = read_manifest(build)
     if contracts.EVALUATION.name not in manifest.counts:
-        raise InputError(f"{build.name} was made before builds were evaluated. Run: segue build")
+        raise InputError(f"{build.name} is too old to evaluate. Build again: segue build")
     rows = export.rows(build / export.FILE, contracts.EVALUATION)
     return Scored(manifest.name, [Measure(*row) for row in rows])
 
 
 def scored(build: Path, playlists: Sequence[Path]) -> Scored:
-    """Score a build on playlists as it would score itself on those that it held out.
+    """Score a build on playlists as it scores itself on those that it held out.
 
-    Playlists that were learnt from, or copies of such, are left out. Where that leaves nothing,
-    they are asked all the same, and the measures stand under the split ``learnt``.
+    Playlists that were learnt from, and copies of them, are left out. If that leaves nothing, they
+    are used anyway, and the measures get the split ``learnt``.
 
     Args:
         build: folder of a published build; its models are loaded if they are as it says.
         playlists: files, as ``segue build`` takes them.
 
     Raises:
-        InputError: a file cannot be used, or the build keeps no rules to go on with its lists.
+        InputError: a file cannot be used, or the build has no rules for continuing its lists.
     """
     judged = judged_again(build)
     matches = found_entries(build, playlists)
@@ -106,9 +106,9 @@ def scored(build: Path, playlists: Sequence[Path]) -> Scored:
 
 
 def judged_again(build: Path) -> evaluating.Judged:
-    """Return what the build made, as it was judged when it was made."""
+    """Return the outcome of a build, as it was judged when it was made."""
     if "models/rules.joblib" not in read_manifest(build).files:
-        raise InputError(f"{build.name} was made before builds were evaluated. Run: segue build")
+        raise InputError(f"{build.name} is too old to evaluate. Build again: segue build")
     kept = cast(Mapping[str, Any], load_model(build, "rules"))
     wanted = (*evaluating.WANTED, "family_id")
     rows = export.frame(build / export.FILE, contracts.SONGS, wanted).sort("song_id")
@@ -144,7 +144,7 @@ def found_entries(build: Path, playlists: Sequence[Path]) -> pl.DataFrame:
 
 
 def held_out(judged: evaluating.Judged, matches: pl.DataFrame) -> queries.Entries:
-    """Number the playlists on from those that were learnt from."""
+    """Number the playlists, continuing after those learnt from."""
     number, songs, *_ = features.entries(matching.playlist_entries(matches, 1.0), judged.rows)
     first = int(judged.training.playlists.max(initial=-1)) + 1
     return queries.Entries(number[songs >= 0] + first, songs[songs >= 0])

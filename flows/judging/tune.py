@@ -1,7 +1,7 @@
 """Search for the recipe: a catalogue with playlists comes in, trials and the best one go out.
 
-Playlists are split three ways. Those that builds hold out are left alone. Of the others one in
-ten judges the trials, and the vectors learn from the rest, so what chose a recipe never reports it.
+Playlists are split three ways. Those that builds hold out are left alone. Of the others, one in ten
+judges the trials and the vectors learn from the rest, so what chose a recipe never reports on it.
 """
 
 import json
@@ -59,7 +59,7 @@ class Trial:
         score: the headline on the validation playlists.
         skewness: N5 skewness of the lists.
         never: share of the songs that are never recommended.
-        seconds: it took.
+        seconds: how long it took.
     """
 
     recipe: Recipe
@@ -72,7 +72,7 @@ class Trial:
 
     @property
     def breaches(self) -> tuple[float, float]:
-        """By how much the bounds are broken; at most 0 where they are kept."""
+        """By how much the bounds are exceeded; at most 0 if they are kept."""
         return self.skewness - MOST_SKEWED, self.never - MOST_UNHEARD
 
     @property
@@ -83,7 +83,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Case:
-    """What trials are held against.
+    """What trials are judged by.
 
     Args:
         songs: a sample of the catalogue.
@@ -103,9 +103,9 @@ class Case:
 def case(settings: Settings, songs: int, learn: bool, progress: Progress) -> Case:
     """Read the files and choose the songs and the playlists of the search.
 
-    Trials are held against a sample: all songs of the validation playlists, then one half of the
-    songs most listened to and one half drawn from the rest. Scores are therefore higher than on
-    the whole catalogue; they are to compare.
+    Trials are judged on a sample: all songs of the validation playlists, then half of it the most
+    played songs and half drawn from the rest. Scores are therefore higher than on the whole
+    catalogue; they serve for comparison.
 
     Args:
         settings: with the files; the home is not touched.
@@ -153,7 +153,7 @@ def _case(told: recommending.Known, most: int, learn: bool) -> Case:
 
 
 def _validation(playlists: Indices) -> Indices:
-    """Draw the playlists that judge."""
+    """Draw the playlists to judge by."""
     known = np.unique(playlists)
     number = round(VALIDATION * len(known))
     return np.random.default_rng(0).choice(known, number, replace=False)
@@ -189,7 +189,7 @@ def _part(songs: Songs, rows: Indices) -> tuple[Songs, Indices]:
 
 
 def tried(known: Case, trial: Trial) -> Trial:
-    """Return the trial with how its recipe does."""
+    """Return the trial with its scores."""
     start = time.perf_counter()
     blocks: dict[str, BaseEstimator] = {
         name: clone(block).set_params(dimensions=trial.dimensions[name])
@@ -229,7 +229,7 @@ def searched(
     with the bounds as constraints, from a fixed seed.
 
     Args:
-        known: what trials are held against.
+        known: what trials are judged by.
         start: the first trial; weights of 0 stay 0.
         trials: how many.
         log: every trial is added to this file as a line of JSON as soon as it is done.
@@ -268,7 +268,7 @@ def started(known: Case, hub_cap: int) -> Trial:
 
 
 def best(trials: list[Trial]) -> Trial:
-    """Return the best trial that keeps the bounds; where none does, the one nearest to them."""
+    """Return the best trial within the bounds or, if there is none, the one closest to them."""
     allowed = [trial for trial in trials if trial.allowed]
     if allowed:
         return max(allowed, key=lambda trial: trial.score)

@@ -1,6 +1,6 @@
 """From files to songs: a plan comes in, a pending warehouse with songs and signals goes out.
 
-The plan is all that the steps share; what they make lies on disk between them, in the pending
+The plan is all that the steps share; what they make is on disk between them, in the pending
 warehouse, so that any of them can be tried again.
 """
 
@@ -104,7 +104,7 @@ def _one_row(table: contracts.Table, row: tuple[Any, ...]) -> pl.DataFrame:
 
 
 def _require_unchanged(plan: Plan, read: Sequence[sources.Source]) -> None:
-    """Stop where a file was written to since it was hashed: rows and hash would not belong."""
+    """Stop if a file was written to since it was hashed: its rows and hash would not match."""
     names = (source.name for source in plan.sources)
     before = dict(zip(names, plan.stamps, strict=True))
     changed = [str(source.path) for source in read if stamp(source.path) != before[source.name]]
@@ -117,11 +117,13 @@ def _require_unchanged(plan: Plan, read: Sequence[sources.Source]) -> None:
 def _require_usable(
     warehouse: store.Warehouse, table: contracts.Table, max_rejected_share: float
 ) -> None:
-    """Stop where a file of a table has no rows, or too many that could not be used."""
+    """Stop if a file has no rows, or too many that could not be used."""
     files = warehouse.frame(table)
     empty = files.filter(pl.col("rows_read") == 0)["source"].to_list()
     if empty:
-        raise InputError(f"{', '.join(empty)}: no rows below the header. Fetch it again.")
+        raise InputError(
+            f"{', '.join(empty)}: there are no rows below the header. Get the file again."
+        )
     rejected = warehouse.frame(contracts.REJECTED_ROWS)
     counts = files.join(
         rejected.group_by("source").len("rejected"), on="source", how="left"
@@ -138,9 +140,9 @@ def _too_many(file: dict[str, Any], rejected: pl.DataFrame) -> str:
     share = file["rejected"] / file["rows_read"]
     head = (
         f"{file['source']}: {file['rejected']:,} of {file['rows_read']:,} rows ({share:.1%}) "
-        "cannot be used, more than SEGUE_MAX_REJECTED_SHARE allows. Most often:"
+        "cannot be used, more than SEGUE_MAX_REJECTED_SHARE allows. Most common reasons:"
     )
-    return "\n".join([head, *shown, "Mend the file, or raise SEGUE_MAX_REJECTED_SHARE."])
+    return "\n".join([head, *shown, "Correct the file, or raise SEGUE_MAX_REJECTED_SHARE."])
 
 
 def read_signals(plan: Plan, progress: Progress) -> None:
@@ -183,7 +185,7 @@ def _cleaned_signal(batch: sources.Batch, source: sources.Source, file: int) -> 
 
 
 def merge_songs(plan: Plan, progress: Progress) -> None:
-    """Make one song of each id, find the versions and count where every row went."""
+    """Merge readings into one song per id, find the versions and count where every row went."""
     with (
         store.opened(plan.home.pending_warehouse) as warehouse,
         progress.stage("merged", unit="songs") as advance,
@@ -210,10 +212,10 @@ def _sources(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
 
 
 def match_signals(plan: Plan, progress: Progress) -> None:
-    """Find the songs and artists that the signals mean, and count those that are not there.
+    """Find the songs and artists that the signals refer to, and count those that are missing.
 
     Raises:
-        InputError: a file is of another catalogue: nothing of it is found.
+        InputError: a file belongs to another catalogue: nothing in it is found.
     """
     if not plan.signals:
         return
@@ -241,9 +243,9 @@ def match_signals(plan: Plan, progress: Progress) -> None:
 
 
 def _require_found(plan: Plan, matches: pl.DataFrame, name: pl.Expr) -> None:
-    """Stop where nothing of a file is in the catalogue, naming two things that it holds.
+    """Stop if nothing in a file is in the catalogue, naming two examples.
 
-    What was fetched may well be of other music: that is said, and fails no night.
+    Fetched files may well be about other music: that is reported, but does not stop a build.
     """
     strange = matches.filter((pl.col("how") == "unmatched").all().over("source"))
     files = strange.group_by("source", maintain_order=True).agg(
@@ -274,6 +276,6 @@ def _counted(warehouse: store.Warehouse, *matches: pl.DataFrame) -> pl.DataFrame
 def _require_enough(songs: int, neighbours: int) -> None:
     if songs <= neighbours:
         raise InputError(
-            f"{neighbours} recommendations for each song need {neighbours + 1} songs at least; "
-            f"the catalogue has {songs}. Give more tracks, or fewer with --neighbours."
+            f"{neighbours} recommendations for each song need at least {neighbours + 1} songs; "
+            f"the catalogue has {songs}. Give more tracks, or ask for fewer with --neighbours."
         )

@@ -1,4 +1,4 @@
-"""What the site needs to show the whole at once: recommendations come in, map and sums go out."""
+"""What the site needs for its overviews: recommendations come in, the map and sums go out."""
 
 from typing import cast
 
@@ -20,7 +20,7 @@ LISTED = ("song_id", "rank", "recommended_song_id", "distance", "similarity")
 
 
 def map_songs(plan: Plan, progress: Progress) -> None:
-    """Give every song its place on the map, sum songs and lists up by what they share, and draw."""
+    """Give every song its place on the map, sum up songs and lists, and draw the charts."""
     with store.opened(plan.home.pending_warehouse) as warehouse:
         songs = _with_tastes(warehouse)
         recommended = warehouse.frame(contracts.RECOMMENDATIONS, LISTED)

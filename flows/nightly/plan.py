@@ -1,4 +1,4 @@
-"""What a build is to be made from: settings come in, a plan with recognised sources goes out."""
+"""Plan a build: settings come in, a plan with recognised sources goes out."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build is to be made from and where.
+    """What a build will be made from, and where.
 
     Args:
         settings: as the run was asked for.
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def signals(self) -> list[Source]:
-        """The files of all else that is known of songs and artists."""
+        """The files with everything else known about songs and artists."""
         return [source for source in self.sources if source.kind != "tracks"]
 
     @property
@@ -155,7 +155,7 @@ def _files(settings: Settings) -> dict[Kind, Sequence[Path]]:
 
 
 def stamp(path: Path) -> Stamp:
-    """Return what changes when a file is written or replaced; nothing where there is none."""
+    """Return what changes when a file is written or replaced; None if there is no file."""
     if not path.is_file():
         return None
     found = path.stat()
@@ -163,7 +163,7 @@ def stamp(path: Path) -> Stamp:
 
 
 def _demo(home: Path) -> demo.Demo:
-    """Write the demo beside its place and move it there, as another run may read it."""
+    """Write the demo beside its final place and move it there, as another run may read it."""
     folder = home / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".pending-") as pending:
@@ -177,7 +177,7 @@ def _demo(home: Path) -> demo.Demo:
 
 
 def up_to_date(plan: Plan) -> Manifest | None:
-    """Return the manifest of the build that is served if it is the one that is planned."""
+    """Return the manifest of the build being served if it is the planned one."""
     served = last_build(plan.home)
     if served is None:
         return None
@@ -192,7 +192,7 @@ def last_build(home: release.Home) -> Path | None:
 
 @contextmanager
 def held(home: release.Home) -> Iterator[None]:
-    """Hold the home's lock; where a disk fails, clear what was half made and say so.
+    """Hold the home's lock; if a disk fails, remove what was half done and say so.
 
     Raises:
         Busy: another run holds the lock.
@@ -206,7 +206,7 @@ def held(home: release.Home) -> Iterator[None]:
                 release.heal(home)
             raise SegueError(
                 f"Could not read or write: {error}\nNothing was published; what was published "
-                f"before is untouched. Is the disk of {home.root} full, or taken away?"
+                f"before is untouched. Is the disk of {home.root} full or disconnected?"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Stages of work come in; a bar on a terminal or a log line, and the seconds of each, go out."""
+"""Stages of work come in; bars on a terminal or log lines, and the seconds of each, go out."""
 
 import logging
 import resource
@@ -45,8 +45,8 @@ class Progress:
     def stage(self, name: str, total: int | None = None, unit: str = "rows") -> Iterator[Advance]:
         """Show the body as one stage and yield ``advance(count=1)``, safe in any thread.
 
-        The seconds of a stage that is entered again add up. A stage that fails is shown as such
-        and keeps its seconds.
+        If a stage is entered again, its seconds add up. A stage that fails is shown as failed and
+        keeps its seconds.
 
         Args:
             name: a verb in the past tense, such as ``read``.
@@ -125,9 +125,9 @@ def _line(name: str, unit: str) -> Iterator[Advance]:
 
 
 def _prefect_logger() -> Any:
-    """Return the log of the Prefect run that this is called in; none outside of one.
+    """Return the log of the surrounding Prefect run, or None outside of one.
 
-    Prefect takes seconds to import, so this looks only where somebody else has imported it.
+    Prefect takes seconds to import, so this only looks if something else has imported it.
     """
     context = sys.modules.get("prefect.context")
     if context is None or not (context.TaskRunContext.get() or context.FlowRunContext.get()):

@@ -22,7 +22,7 @@ from warehouse.manifest import Manifest, file_facts, read_manifest, sha256, writ
 
 
 def write_build(plan: Plan, progress: Progress) -> None:
-    """Write the SQLite file and, beside it, the twins; the checks come later, being run on it."""
+    """Write the SQLite file and, beside it, the Parquet files; the checks run on it later."""
     target = plan.build / export.FILE
     target.unlink(missing_ok=True)
     with (
@@ -43,7 +43,7 @@ def _write_twins(plan: Plan) -> None:
 
 
 def _history(plan: Plan, warehouse: store.Warehouse) -> pl.DataFrame:
-    """Return this build, without times, after the different ones before it."""
+    """Return the earlier builds, then this one without times."""
     before = {m.build_id: _build_row(m) for m in release.builds(plan.home)}
     served = last_build(plan.home)
     known = _earlier(served / export.FILE) if served else {}
@@ -81,15 +81,15 @@ def _build_row(manifest: Manifest) -> tuple[Any, ...]:
 
 
 def _earlier(database: Path) -> dict[str, tuple[Any, ...]]:
-    """Return the builds that a published file names with their times, pruned ones among them."""
+    """Return the builds that a published file lists with times, including pruned ones."""
     return {row[0]: row for row in export.rows(database, contracts.BUILDS) if row[1] is not None}
 
 
 def check_build(plan: Plan, progress: Progress) -> int:
-    """Hold the file to every rule, write the outcome into it, and the Parquet twins beside it.
+    """Check the file against every rule, and write the outcome into it and the Parquet files.
 
     Returns:
-        How many rules hold.
+        How many rules there are.
 
     Raises:
         BuildRejected: a rule is broken; the folder is left without a manifest, to be removed.
@@ -125,7 +125,7 @@ def check_build(plan: Plan, progress: Progress) -> int:
 def _comparable(plan: Plan) -> Path | None:
     """Return the file whose row counts those of the new build should be near, if there is one.
 
-    The demo catalogue says nothing of a real one that takes its place.
+    The demo catalogue says nothing about a real one that replaces it.
     """
     served = last_build(plan.home)
     demo_file = plan.home.root / "demo" / "tracks.csv"

@@ -1,4 +1,4 @@
-"""Learn from ratings: a pending warehouse comes in, what they say of songs and people goes out."""
+"""Learn from ratings: a pending warehouse comes in; factors of songs and lists of users go out."""
 
 from collections.abc import Iterator
 
@@ -27,9 +27,9 @@ USERS_AT_ONCE = 2_000
 
 
 def fit_ratings(plan: Plan, progress: Progress) -> None:
-    """Learn from all ratings, and write what they say of songs and what everyone gets of it.
+    """Learn from all ratings; write what they say about songs, and a list for every user.
 
-    Nothing is written where there are no ratings.
+    Nothing is written if there are no ratings.
     """
     if not any(source.kind == "ratings" for source in plan.signals):
         return
@@ -100,10 +100,10 @@ def _lists(
 
 
 def measures(user: IndexMatrix, song: IndexMatrix, stars: FloatMatrix) -> list[Measure]:
-    """Say how far off predictions are on ratings that were held out, beside simpler models.
+    """Measure the error of predictions on held-out ratings, beside simpler models.
 
-    Of more than ``JUDGED_ON`` ratings, those of some users are judged, drawn from a fixed seed, so
-    that a night's work stays bounded.
+    With more than ``JUDGED_ON`` ratings, only those of some users are used, drawn from a fixed
+    seed, so that a night's work stays limited.
 
     Args:
         user: shape ``(n_ratings,)``, numbers from 0 up.
@@ -111,7 +111,7 @@ def measures(user: IndexMatrix, song: IndexMatrix, stars: FloatMatrix) -> list[M
         stars: shape ``(n_ratings,)``.
 
     Returns:
-        Nothing where there are too few ratings for ``FOLDS`` folds.
+        An empty list if there are too few ratings for ``FOLDS`` folds.
     """
     shape = (int(user.max()) + 1, int(song.max()) + 1)
     order = np.random.default_rng(0).permutation(shape[0])

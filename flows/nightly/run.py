@@ -112,8 +112,8 @@ def _held_back(plan: Plan, hold: Hold) -> Outcome | None:
 def by_prefect(settings: Settings, force: bool) -> Outcome:
     """Run the steps as Prefect flows, on a temporary server where none is configured.
 
-    Whatever can be said beforehand is said without waiting for a server: wrong files, another
-    run, nothing new.
+    What can be known beforehand is reported without waiting for a server: wrong files, another run,
+    nothing new.
 
     Returns:
         How it ended.
@@ -129,7 +129,7 @@ def _flow(plan: Plan, force: bool, night: Night) -> Outcome:
     terminal = sys.stderr.isatty()
     keep_prefect_private(plan.home.root, quiet=terminal)
     if terminal:
-        notice = "Starting Prefect, which takes some seconds (--direct does without it) ..."
+        notice = "Starting Prefect, which takes a few seconds (--direct runs without it) ..."
         Console(stderr=True, highlight=False).print(notice, style="dim")
     from flows.nightly import prefect_flows  # noqa: PLC0415 - takes seconds, reads its environment
 
@@ -144,7 +144,7 @@ def _flow(plan: Plan, force: bool, night: Night) -> Outcome:
 def _without_traceback(error: SegueError) -> SegueError:
     """Return the error without its traceback, which Prefect keeps to the end of the process.
 
-    Its frames hold DuckDB, which then complains of leaks on the terminal as Python ends.
+    Its frames hold DuckDB, which then complains about leaks on the terminal when Python exits.
     """
     link: BaseException | None = error
     while link is not None:

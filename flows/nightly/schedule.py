@@ -1,7 +1,7 @@
 """Run the refresh every night: a cron line comes in, runs happen until the process is stopped.
 
 Prefect schedules nothing without a server. Unless one is configured (``PREFECT_API_URL``), one is
-started on this machine. Server, runner and runs live in one process group below this process and
+started on this machine. Server, runner and runs are in one process group below this process and
 end with it, however it ends.
 """
 

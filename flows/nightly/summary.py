@@ -1,4 +1,4 @@
-"""Say what a build became: a manifest comes in, text for people goes out."""
+"""Describe a finished build: a manifest comes in, text for people goes out."""
 
 from datetime import UTC, datetime
 
@@ -22,15 +22,15 @@ def text(manifest: Manifest, home: Home) -> str:
             f"  rejected rows    {counts['rejected']:,}" + _where_rejected(counts["rejected"]),
             *_signals(manifest, home),
             f"  checks           {counts['checks']} passed",
-            f"  seconds          {sum(stages.values()):.1f} in all: {took}",
+            f"  seconds          {sum(stages.values()):.1f} in total: {took}",
             f"  peak memory      {manifest.peak_memory_mb:,.0f} MB",
-            f"  lies in          {home.builds / manifest.name}",
+            f"  folder           {home.builds / manifest.name}",
         ]
     )
 
 
 def _signals(manifest: Manifest, home: Home) -> list[str]:
-    """Say of each signal file what was found in the catalogue; builds of before knew none."""
+    """Say how much of each signal file is in the catalogue; old builds have no signal files."""
     if UNMATCHED_TRACKS.name not in manifest.counts:
         return []
     files = export.rows(home.builds / manifest.name / export.FILE, SOURCES, SIGNALS)
@@ -41,7 +41,7 @@ def _signals(manifest: Manifest, home: Home) -> list[str]:
         tracks = kind != "genres"
         how = f"{by_id:,} by id, {by_name:,} by name" if tracks else "by name"
         found = f"{by_id + by_name:,} of {by_id + by_name + unmatched:,} found ({how})"
-        where = "; the others are counted in unmatched_tracks" if tracks else ""
+        where = "; the rest are listed in unmatched_tracks" if tracks else ""
         lines.append(f"  {kind:<16} {found} from {source}{where if unmatched else ''}")
     return lines
 

@@ -1,4 +1,4 @@
-"""The step from vectors to tastes: a pending warehouse comes in and goes out with them."""
+"""The step from vectors to tastes: a pending warehouse comes in and goes out with tastes."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Yesterday:
     Args:
         members: ``song_id`` and ``taste_id``.
         labels: the label of each id.
-        same: that build has the id of the one to be made: the same sources, code and settings.
+        same: whether that build has the id of the planned one: the same sources, code and settings.
     """
 
     members: pl.DataFrame
@@ -32,11 +32,11 @@ class Yesterday:
 
 
 def find_tastes(plan: Plan, warehouse: store.Warehouse, vectors: SingleMatrix) -> int:
-    """Group the songs into tastes, name these, and write both; return how many songs there are.
+    """Group the songs into tastes, name them, and write both; return the number of songs.
 
-    Yesterday's tastes are the start of today's, so they are an input, as the earlier builds in the
-    table ``builds`` are. A build that is made once more must not be a start for itself: it takes
-    over its own tastes, or its bytes would differ.
+    Yesterday's tastes are the start of today's, so they are an input, like the earlier builds in
+    the table ``builds``. A build that is made again must not start from itself: it reuses its own
+    tastes, or its bytes would differ.
 
     Args:
         plan: of the build.
@@ -60,7 +60,7 @@ def find_tastes(plan: Plan, warehouse: store.Warehouse, vectors: SingleMatrix) -
 
 
 def yesterday(plan: Plan) -> Yesterday:
-    """Read the tastes of the build that is served; none before the first, or of an older kind."""
+    """Read the tastes of the build being served; empty before the first build with tastes."""
     served = last_build(plan.home)
     manifest = read_manifest(served) if served else None
     if served is None or manifest is None or contracts.TASTES.name not in manifest.counts:

@@ -2,9 +2,9 @@
 
 A rating is the mean of all, plus a bias of the person and one of the song, plus the product of
 their factors, plus noise. The fit is variational Bayes (Lim and Teh, Variational Bayesian Approach
-to Movie Rating Prediction, 2007): each vector is a normal belief with a covariance, and how far
-vectors spread and ratings scatter is learnt with them. Some people and some songs scatter more than
-others and count less (Lakshminarayanan et al., Robust Bayesian Matrix Factorisation, 2011).
+to Movie Rating Prediction, 2007): each vector is a normal belief with a covariance, and the
+spread of the vectors and the scatter of the ratings are learnt with them. People and songs that
+scatter more count less (Lakshminarayanan et al., Robust Bayesian Matrix Factorisation, 2011).
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ BLOCK_BYTES = 2**24
 class Recipe:
     """How a fit is made; the same recipe and ratings give the same bytes.
 
-    ``even_ratings`` is after how many ratings a person's or song's own scatter weighs as much as
-    everybody's.
+    ``even_ratings`` is the number of ratings after which a person's or song's own scatter weighs as
+    much as everybody's.
     """
 
     factors: int = 8
@@ -38,14 +38,14 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """What is known of songs, and all that a visitor's ratings are folded in with.
+    """What was learnt about songs: all that is needed to fold in a visitor's ratings.
 
     Args:
         mean: the mean rating.
         spread: shape ``(1 + n_factors,)``, variance of people's vectors.
-        bias: shape ``(n_songs,)``, how much better than the mean a song is rated.
+        bias: shape ``(n_songs,)``, how much higher than the mean a song is rated.
         vectors: shape ``(n_songs, n_factors)``.
-        noise: shape ``(n_songs,)``, variance of a song's ratings around what is predicted.
+        noise: shape ``(n_songs,)``, variance of a song's ratings around the predictions.
         ratings: shape ``(n_songs,)``, how many ratings a song has.
     """
 
@@ -59,10 +59,10 @@ class Factors:
 
 @dataclass(slots=True)
 class _Side:
-    """What is believed of the people or of the songs.
+    """The beliefs about the people, or about the songs.
 
-    A row is ``(person's bias, song's bias, factors)``. In the column ``fixed`` it is 1, to be
-    multiplied by the other side's bias; the columns ``free`` are learnt.
+    A row is ``(person's bias, song's bias, factors)``. The column ``fixed`` is 1, to
+    be multiplied by the other side's bias; the columns ``free`` are learnt.
     """
 
     fixed: int
@@ -90,7 +90,7 @@ def fitted(
     shape: tuple[int, int],
     recipe: Recipe | None = None,
 ) -> tuple[Factors, FloatMatrix]:
-    """Learn the factors of songs and the vectors of people; the order of the ratings is no matter.
+    """Learn the factors of songs and the vectors of people, whatever the order of the ratings.
 
     Working memory is about ``3 * 8 * (n_factors + 2) ** 2`` bytes for each person and each song
     that has ratings, and the ratings themselves.
@@ -113,19 +113,19 @@ def fitted(
     require_ratings(ratings)
     recipe = recipe or Recipe()
     order = np.lexsort((songs, users))
-    raters, row = np.unique(users[order], return_inverse=True)
-    rated, column = np.unique(songs[order], return_inverse=True)
+    users_with_ratings, row = np.unique(users[order], return_inverse=True)
+    songs_with_ratings, column = np.unique(songs[order], return_inverse=True)
     mean = float(ratings[order].mean())
     with threadpool_limits(1, "blas"):
         people, works, noise = _learnt(row, column, ratings[order] - mean, recipe)
     vectors = np.zeros((shape[0], 1 + recipe.factors))
-    vectors[raters] = people.means[:, people.free]
-    known = np.zeros((shape[1], 1 + recipe.factors))
-    known[rated] = works.means[:, works.free]
+    vectors[users_with_ratings] = people.means[:, people.free]
+    learnt = np.zeros((shape[1], 1 + recipe.factors))
+    learnt[songs_with_ratings] = works.means[:, works.free]
     noises = np.full(shape[1], noise)
-    noises[rated] *= works.scatter
+    noises[songs_with_ratings] *= works.scatter
     counts = np.bincount(songs, minlength=shape[1])
-    factors = Factors(mean, people.spread, known[:, 0], known[:, 1:], noises, counts)
+    factors = Factors(mean, people.spread, learnt[:, 0], learnt[:, 1:], noises, counts)
     return factors, vectors
 
 
@@ -143,12 +143,12 @@ def require_ratings(ratings: FloatMatrix) -> None:
 def _learnt(
     row: IndexMatrix, column: IndexMatrix, gaps: FloatMatrix, recipe: Recipe
 ) -> tuple[_Side, _Side, float]:
-    """Return what is believed of people and songs after all sweeps, and the common noise.
+    """Return the beliefs about people and songs after all sweeps, and the common noise.
 
     Args:
-        row: number of each rating's person, none left out.
-        column: number of each rating's song, none left out.
-        gaps: the ratings less their mean.
+        row: number of each rating's person, without gaps.
+        column: number of each rating's song, without gaps.
+        gaps: the ratings minus their mean.
         recipe: how the fit is made.
     """
     people = _beginning(int(row.max()) + 1, recipe.factors, fixed=1)
@@ -179,21 +179,21 @@ def _beginning(count: int, factors: int, fixed: int) -> _Side:
 
 
 def _believe(side: _Side, other: _Side, seen: csr_array, pulled: csr_array) -> None:
-    """Set one side's means, covariances and spread to the best, given the other side.
+    """Set one side's means, covariances and spread to their optimum, given the other side.
 
     Args:
-        side: what is set.
-        other: what its ratings are explained by.
+        side: the beliefs to set.
+        other: the beliefs that explain its ratings.
         seen: shape ``(n_side, n_other)``, one over the variance of each rating.
-        pulled: the same times the rating less the mean.
+        pulled: the same, times the rating minus the mean.
     """
     free, width = side.free, side.means.shape[1]
-    known = (seen @ other.squares).reshape(-1, width, width)
-    precision = known[:, free[:, None], free]
+    evidence = (seen @ other.squares).reshape(-1, width, width)
+    precision = evidence[:, free[:, None], free]
     diagonal = np.arange(len(free))
     precision[:, diagonal, diagonal] += 1 / side.spread
     covariance = np.linalg.inv(precision)
-    target = (pulled @ other.means)[:, free] - known[:, free, side.fixed]
+    target = (pulled @ other.means)[:, free] - evidence[:, free, side.fixed]
     side.means[:, free] = np.einsum("nij,nj->ni", covariance, target)
     side.covariances[:, free[:, None], free] = covariance
     squares = side.means[:, free] ** 2 + covariance[:, diagonal, diagonal]
@@ -203,7 +203,7 @@ def _believe(side: _Side, other: _Side, seen: csr_array, pulled: csr_array) -> N
 def _squared_errors(
     people: _Side, songs: _Side, row: IndexMatrix, column: IndexMatrix, gaps: FloatMatrix
 ) -> FloatMatrix:
-    """Return the squared error of each rating that is to be expected under the beliefs."""
+    """Return the squared error of each rating to expect under the beliefs."""
     rows, columns = np.triu_indices(people.means.shape[1])
     twice = np.where(rows == columns, 1, 2)  # as the outer products are symmetric
     places = rows * people.means.shape[1] + columns
@@ -217,6 +217,6 @@ def _squared_errors(
 
 
 def _scatter(owner: IndexMatrix, errors: FloatMatrix, recipe: Recipe) -> FloatMatrix:
-    """Return each owner's mean error beside everybody's, drawn to 1."""
+    """Return each owner's mean error relative to everybody's, shrunk towards 1."""
     even = recipe.even_ratings
     return np.asarray((np.bincount(owner, errors) + even) / (np.bincount(owner) + even))

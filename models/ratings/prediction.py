@@ -1,7 +1,7 @@
 """Use what was learnt from ratings: a few ratings come in, predictions and questions go out.
 
 A visitor is a vector, bias first, then factors: a row of what ``factorisation`` learnt, or folded
-in from ratings that it never saw. Nothing here depends on what another visitor sent.
+in from ratings that it never saw. Nothing here depends on what other visitors sent.
 """
 
 from dataclasses import replace
@@ -23,18 +23,18 @@ ASKED_AMONG = 100
 
 
 def folded_in(factors: Factors, songs: IndexMatrix, ratings: FloatMatrix) -> FloatMatrix:
-    """Return the vector of a visitor from a few ratings, the songs' factors left as they are.
+    """Return a visitor's vector from a few ratings, leaving the songs' factors as they are.
 
     It solves the regularised least squares that a fit solves for each person: squared errors
-    divided by the songs' noise, squared vector divided by the people's spread.
+    divided by the songs' noise, plus the squared vector divided by the people's spread.
 
     Args:
         factors: of all songs.
         songs: shape ``(n_ratings,)``, numbers of the songs.
-        ratings: shape ``(n_ratings,)``, 1 to 5, NaN for "don't know it", which counts as nothing.
+        ratings: shape ``(n_ratings,)``, 1 to 5, NaN for "don't know it", which does not count.
 
     Returns:
-        Shape ``(1 + n_factors,)``; zeros, the average person, where there is no rating.
+        Shape ``(1 + n_factors,)``; zeros, the average person, if there is no rating.
 
     Raises:
         ValueError: a song is not one of the factors', or a rating is not from 1 to 5.
@@ -44,7 +44,7 @@ def folded_in(factors: Factors, songs: IndexMatrix, ratings: FloatMatrix) -> Flo
 
 
 def predicted(factors: Factors, visitors: FloatMatrix, songs: IndexMatrix) -> FloatMatrix:
-    """Return what each visitor would rate a song, from 1 to 5.
+    """Return how each visitor would rate a song, from 1 to 5.
 
     Args:
         factors: of all songs.
@@ -62,13 +62,13 @@ def contributions(
     """Return how much each of a visitor's ratings moved the prediction for each other song.
 
     The fold-in is linear in the ratings, so this is exact: a row adds up to the product of the
-    visitor's factors and the other song's, which is all in a prediction that depends on both.
+    visitor's factors and the other song's, the only part of a prediction that depends on both.
 
     Args:
         factors: of all songs.
-        songs: shape ``(n_ratings,)``, what the visitor rated.
+        songs: shape ``(n_ratings,)``, the songs that the visitor rated.
         ratings: shape ``(n_ratings,)``; NaN moves nothing.
-        others: shape ``(n_others,)``, the songs that are explained.
+        others: shape ``(n_others,)``, the songs to explain.
 
     Returns:
         Shape ``(n_others, n_ratings)``, in stars.
@@ -92,17 +92,17 @@ def with_fallback(
 ) -> Factors:
     """Lend songs with few ratings the factors of their neighbours.
 
-    A fit draws a song with n ratings to zero, by about ``enough / (n + enough)``; that share of
-    its neighbours' weighted mean is added, which draws it to them instead. A neighbour counts by
-    its own ``n / (n + enough)``. How far neighbours are to be believed is measured on the songs
-    that have ratings: bias and vectors are scaled by the slope, from 0 to 1, of a song's own on
+    A fit shrinks a song with n ratings towards zero, by about ``enough / (n + enough)``; that share
+    of its neighbours' weighted mean is added, which shrinks it towards them instead. A neighbour
+    counts by its own ``n / (n + enough)``. How far to trust neighbours is measured on the songs
+    with ratings: bias and vectors are scaled by the slope, from 0 to 1, of a song's own values on
     what it would be lent. So neighbours that say nothing about taste lend nothing.
 
     Args:
         factors: of all songs.
         neighbours: shape ``(n_songs, k)``, numbers of songs, -1 for none.
         weights: shape ``(n_songs, k)``, at least 0.
-        enough: ratings after which a song's own count as much as what is lent.
+        enough: number of ratings after which a song's own count as much as what it is lent.
 
     Returns:
         The same with other ``bias`` and ``vectors``; a song whose neighbours have no ratings
@@ -131,22 +131,22 @@ def worth_asking(
     answered: IndexMatrix,
     k: int = 5,
 ) -> IndexMatrix:
-    """Choose the songs whose rating says most about a visitor, of those that are well known.
+    """Choose the songs whose rating would say most about a visitor, among well-known ones.
 
-    Greedily the song with the highest ``sqrt(known) * variance``, the variance of what this
-    visitor may think of it after the answers so far; so songs that split opinion come first and
-    songs that say the same twice do not. Of each taste one, as long as there are others.
+    Greedily picks the song with the highest ``sqrt(known) * variance``, the variance of what this
+    visitor may think of it, given the answers so far. So songs that divide opinion come first, and
+    songs that would repeat an answer do not. One of each taste, as long as there are others.
 
     Args:
         factors: of all songs.
-        known: shape ``(n_songs,)``, how probably a visitor knows each song, or any number in
-            proportion; 0 for songs not to be asked, such as those that were asked before.
+        known: shape ``(n_songs,)``, how likely a visitor knows each song, or any number in
+            proportion; 0 for songs not to ask about, such as those asked before.
         tastes: shape ``(n_songs,)``, a number for each song's taste.
         answered: numbers of the songs that the visitor has rated.
-        k: songs to ask.
+        k: how many songs to ask about.
 
     Returns:
-        Shape ``(k,)``, or fewer where fewer can be asked; in the order of choice, ties by number.
+        Shape ``(k,)``, or fewer if no more can be asked; in the order of choice, ties by number.
     """
     best_known = np.argsort(-known, kind="stable")[: ASKED_AMONG + len(answered)]
     pool = best_known[(known[best_known] > 0) & ~np.isin(best_known, answered)][:ASKED_AMONG]
@@ -170,16 +170,16 @@ def errors_in_folds(
     shape: tuple[int, int],
     folds: int = 5,
 ) -> dict[str, float]:
-    """Return how far off each model is on ratings that it has not seen, each rating held out once.
+    """Return how far off each model is on ratings that it has not seen, each held out once.
 
-    The folds are drawn from a fixed seed; the order of the ratings is no matter.
+    The folds are drawn from a fixed seed; the order of the ratings does not matter.
 
     Args:
         users: shape ``(n_ratings,)``, as for ``fitted``.
         songs: shape ``(n_ratings,)``.
         ratings: shape ``(n_ratings,)``.
         shape: number of users and of songs.
-        folds: how often a model is fitted, on all but one part of the ratings; at least 2.
+        folds: how many times a model is fitted, on all but one part of the ratings; at least 2.
 
     Returns:
         Root mean square error in stars of ``song means``, ``biases`` (of people and songs) and
@@ -211,7 +211,7 @@ def errors_in_folds(
 def _given(
     factors: Factors, songs: IndexMatrix, ratings: FloatMatrix
 ) -> tuple[IndexMatrix, FloatMatrix]:
-    """Return the songs that were rated, with their ratings, or raise if one is not usable."""
+    """Return the rated songs with their ratings, or raise if one is not usable."""
     answered = ~np.isnan(ratings)
     songs, ratings = songs[answered], ratings[answered]
     strange = songs[(songs < 0) | (songs >= len(factors.bias))]
@@ -227,7 +227,7 @@ def _designs(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
 
 
 def _doubt(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
-    """Return the covariance of a visitor's vector once these songs are rated, however."""
+    """Return the covariance of a visitor's vector once these songs have any rating."""
     designs = _designs(factors, songs)
     precision = np.diag(1 / factors.spread)
     precision += (designs / factors.noise[songs, None]).T @ designs
@@ -235,6 +235,6 @@ def _doubt(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
 
 
 def _pulls(factors: Factors, songs: IndexMatrix) -> FloatMatrix:
-    """Return how a visitor's vector moves by each star above the expected, a column a rating."""
+    """Return how each star above expectation moves a visitor's vector, one column per rating."""
     weighted = _designs(factors, songs) / factors.noise[songs, None]
     return np.asarray(_doubt(factors, songs) @ weighted.T)

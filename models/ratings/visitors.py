@@ -1,6 +1,6 @@
 """Ask visitors about songs and recommend others: ratings come in, songs of a shelf go out.
 
-A visitor is known by what they have rated so far and by nothing else; nothing is kept.
+A visitor is known only by what they have rated so far; nothing is kept.
 """
 
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ from models.lists import Sameness, allowed
 from models.ratings.factorisation import HIGHEST, LOWEST, Factors
 from models.ratings.prediction import ASKED_AMONG, contributions, folded_in, worth_asking
 
-DEPTH = 200  # songs that are ordered for one list, about
-EVERY = 16  # of a sample of the songs, which tells where the highest begin
+DEPTH = 200  # roughly how many songs are sorted for one list
+EVERY = 16  # step of the sample that tells where the highest scores begin
 DEEPER = 4
 
 
@@ -26,7 +26,7 @@ class Shelf:
         sameness: which of them stand in each other's way in a list.
         tastes: shape ``(n_songs,)``, a number for each song's taste.
         known: shape ``(n_songs,)``, how many know a song; 0 for all but one that looks the same.
-        best_known: shape ``(n_songs,)``, the songs, those most known first.
+        best_known: shape ``(n_songs,)``, the songs, best known first.
     """
 
     factors: Factors
@@ -38,14 +38,14 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Picks:
-    """What is recommended to one person, best first.
+    """Recommendations for one person, best first.
 
     Args:
         songs: shape ``(n,)``.
-        ratings: shape ``(n,)``, what they would rate it, 1 to 5.
-        because: shape ``(n,)``, the place among their ratings of the one that says most for it,
-            of those above what most would give if one of them says anything for it; -1 where
-            none does, and it is recommended because people like it.
+        ratings: shape ``(n,)``, how they would rate it, 1 to 5.
+        because: shape ``(n,)``, the place, among their ratings, of the one that speaks most for it:
+            one above what most people give if any of those speaks for it, otherwise any; -1 if none
+            does, and it is recommended because people like it.
     """
 
     songs: IndexMatrix
@@ -54,7 +54,7 @@ class Picks:
 
 
 def shelved(factors: Factors, sameness: Sameness, tastes: IndexMatrix) -> Shelf:
-    """Return the shelf of these songs, once for all visitors; who has rated a song knows it."""
+    """Return the shelf of these songs, once for all visitors; people know what they rated."""
     namesakes = sameness.namesakes
     first = np.lexsort((np.arange(len(namesakes)), -factors.ratings))
     _, places = np.unique(namesakes[first], return_index=True)
@@ -75,16 +75,17 @@ def part(factors: Factors, songs: IndexMatrix) -> Factors:
 
 
 def asked(shelf: Shelf, rated: IndexMatrix, passed: IndexMatrix, k: int = 5) -> IndexMatrix:
-    """Choose the songs to ask about next: well known, of several tastes, and telling.
+    """Choose the songs to ask about next: well known, from several tastes, and telling.
 
     Args:
         shelf: of the build.
         rated: songs that the visitor has rated.
-        passed: songs that were asked and not rated; neither they nor their versions come again.
-        k: songs to ask.
+        passed: songs asked about and not rated; neither they nor their versions come again.
+        k: how many songs to ask about.
 
     Returns:
-        Shape ``(k,)``, or fewer where fewer are left; as ``worth_asking`` chooses among all songs.
+        Shape ``(k,)``, or fewer if fewer are left, as ``worth_asking`` would choose among all
+        songs.
     """
     done = np.concatenate([rated, passed])
     pool = shelf.best_known[: ASKED_AMONG + len(done)]
@@ -101,7 +102,7 @@ def recommended(shelf: Shelf, songs: IndexMatrix, ratings: FloatMatrix, k: int =
 
     Args:
         shelf: of the build.
-        songs: shape ``(n_ratings,)``, what the visitor rated.
+        songs: shape ``(n_ratings,)``, the songs that the visitor rated.
         ratings: shape ``(n_ratings,)``, 1 to 5, NaN for "don't know it".
         k: songs to recommend.
 
@@ -119,7 +120,7 @@ def picked(
     Args:
         shelf: of the build.
         person: shape ``(1 + n_factors,)``, their vector.
-        songs: shape ``(n_ratings,)``, what they rated.
+        songs: shape ``(n_ratings,)``, the songs that they rated.
         ratings: shape ``(n_ratings,)``.
         k: songs to choose.
     """
@@ -132,7 +133,7 @@ def picked(
 
 
 def _most(moved: FloatMatrix) -> IndexMatrix:
-    """Return the place of the highest value above 0 of each row, -1 where there is none."""
+    """Return the place of the highest value above 0 in each row, -1 if there is none."""
     with_none = np.column_stack([np.zeros(len(moved)), moved])
     return np.asarray(with_none.argmax(axis=1) - 1)
 
@@ -140,15 +141,15 @@ def _most(moved: FloatMatrix) -> IndexMatrix:
 def highest(
     shelf: Shelf, person: FloatMatrix, rated: IndexMatrix, k: int
 ) -> tuple[IndexMatrix, FloatMatrix]:
-    """Return the ``k`` songs that a person would rate highest, of those not rated yet.
+    """Return the ``k`` songs that a person would rate highest, among those not rated yet.
 
     Never a song that was rated, nor another version of it, nor two versions of one song,
     nor more than ``lists.ARTIST_CAP`` by one artist. Equal songs score equal to the last bit,
     which a matrix product would not promise; ties go by number.
 
     Returns:
-        Songs and scores, highest first; fewer where the rules leave fewer. Scores are predicted
-        ratings that may lie beyond 1 and 5.
+        Songs and scores, highest first; fewer if the rules leave fewer. Scores are predicted
+        ratings that may be below 1 or above 5.
     """
     factors = shelf.factors
     products = np.einsum("nk,k->n", factors.vectors, person[1:])

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sqlite3
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -48,7 +49,9 @@ def segue_calls(text):
     lines = [line for block in blocks(text, "sh") for line in block.split("\n")]
     lines += re.findall(r"^ExecStart=(.*)$", units, re.MULTILINE)
     calls = []
-    for words in (shlex.split(part) for line in lines for part in re.split(r"&&|\|", line)):
+    for words in (
+        shlex.split(part, comments=True) for line in lines for part in re.split(r"&&|\|", line)
+    ):
         named = [place for place, word in enumerate(words) if Path(word).name == "segue"]
         calls += [tuple(words[place + 1 :]) for place in named]
     return calls
@@ -142,7 +145,10 @@ def test_pages_tell_every_setting_with_its_default(name):
         default = "none"
     signals = dict.fromkeys(("genres", "playlists", "ratings"), "none, or the demo's")
     told = {"tracks": "the demo", **signals}.get(name, str(default))
-    told = "false" if Settings.model_fields[name].default is False else told
+    if isinstance(Settings.model_fields[name].default, bool):
+        told = str(Settings.model_fields[name].default).lower()
+    if isinstance(default, timedelta):
+        told = f"{default / timedelta(hours=1):g}h"
     assert row[1].strip("`") == told
 
 

@@ -160,7 +160,7 @@ def test_a_wrong_call_is_named(words, message):
         (["--tracks", TRACKS, "--tracks", TRACKS], "given more than once"),
         (
             ["--tracks", TRACKS, "--neighbours", "12"],
-            "need 13 songs at least; the catalogue has 12",
+            "need at least 13 songs; the catalogue has 12",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_what_was_learnt_is_never_called_held_out(home, entries, tmp_path):
             break
     assert {measure.split for measure in one.measures} == {"learnt"}
     told, warned = answer(home, "--playlists", tmp_path / "one.csv")
-    assert "All playlists that can be asked were learnt from" in warned
+    assert "All usable playlists were learnt from" in warned
     assert headline(told) == {}
     assert headline(told, "learnt").keys() == MODELS
 
@@ -114,7 +114,7 @@ def test_playlists_that_are_too_short_ask_nothing(home, entries, tmp_path):
     entries.head(4).write_csv(tmp_path / "short.csv")
     told, warned = answer(home, "--playlists", tmp_path / "short.csv")
     assert told["evaluation"] == []
-    assert "no playlist has from 10 to 200 songs" in warned
+    assert "no playlist has 10 to 200 songs" in warned
 
 
 def test_an_unknown_build_and_a_file_of_something_else_are_told(home):

@@ -1,8 +1,8 @@
-"""A seed comes in; the demo's songs go out: invented ones whose structure is known.
+"""A seed comes in; the demo's songs go out: invented ones with a known structure.
 
-Twelve scenes stand in a ring. A scene is a cluster of sounds, years and genres, and shares one
-genre with each neighbour; an artist keeps a distance from the scene's centre, a song from the
-artist's. Some songs are versions of others. Nobody in it exists.
+Twelve scenes form a ring. A scene is a cluster of sounds, years and genres, and shares one genre
+with each neighbour; artists vary around the centre of their scene, and songs around their artist.
+Some songs are versions of others. Nobody in it exists.
 """
 
 from collections.abc import Sequence
@@ -54,13 +54,13 @@ class Scene:
     """A cluster of the catalogue.
 
     Args:
-        genres: its own tags, the first on every song.
+        genres: its own tags; every song has the first.
         bridge: the tag that it shares with the next scene in the ring.
         sound: its centre, in natural units, in the order of ``DIMENSIONS``.
         year: mean year of release.
         explicit: share of explicit songs.
         names: templates of artists' names.
-        words: nouns that its titles like.
+        words: nouns that its titles often use.
     """
 
     name: str
@@ -272,7 +272,7 @@ PLANTED: dict[int, tuple[tuple[int, str], ...]] = {
     ),
     11: ((3, "Louder Than the Landlord"), (7, "Тихая вода")),
 }
-# What Spotify gives where its analysis heard nothing, and a master that is too hot.
+# What Spotify reports if its analysis heard nothing, and a master that is too loud.
 ODD_VALUES: dict[str, Song] = {
     "Rain on a Tin Roof": dict.fromkeys(
         ("tempo", "danceability", "valence", "speechiness", "time_signature"), 0
@@ -281,7 +281,7 @@ ODD_VALUES: dict[str, Song] = {
 }
 DATE_LENGTHS = {"Postcard, Undated": len("2012"), "Sometime in June": len("1977-06")}
 
-# How a version differs from its song, in the dimensions of a sound; the rest stays close.
+# How a version differs from its song, in the dimensions of a sound; the others stay close.
 SHIFTS: dict[str, dict[str, float]] = {
     "remaster": {"loudness": 0.8},
     "live": {"liveness": 2.8, "acousticness": 0.3, "minutes": 0.15},
@@ -316,7 +316,7 @@ class Artist:
 
 
 def demo_songs(seed: int = SEED) -> pl.DataFrame:
-    """Return the songs of the demo catalogue with the truth that was planted.
+    """Return the songs of the demo catalogue together with the planted truth.
 
     Returns:
         One row for each song: the columns of ``tracks.csv``, then ``scene`` and ``version_of``,
@@ -347,7 +347,7 @@ def _artists(rng: np.random.Generator) -> list[Artist]:
 
 
 def _centre(scene: Scene) -> Vector:
-    """Return the scene's sound in the dimensions in which it varies evenly."""
+    """Return the scene's sound in dimensions in which it varies evenly."""
     sound = np.array(scene.sound)
     shares = sound[: len(SHARES)]
     return np.concatenate([np.log(shares / (1 - shares)), sound[7:8], np.log(sound[8:])])
@@ -416,7 +416,7 @@ def _date(rng: np.random.Generator, year: float) -> str:
 def _versions(
     rng: np.random.Generator, songs: Sequence[Song], artists: Sequence[Artist]
 ) -> list[Song]:
-    """Return versions of songs that were not planted, each of another kind or song."""
+    """Return versions of songs that were not planted, each of a different kind or song."""
     planted = {title for titles in PLANTED.values() for _, title in titles}
     plain = [song for song in songs if song["title"] not in planted]
     made: dict[tuple[str, str], Song] = {}
@@ -451,7 +451,7 @@ def _version(rng: np.random.Generator, song: Song, kind: str, artists: Sequence[
 
 
 def _finished(song: Song) -> list[Any]:
-    """Return the row of a song: its sound as measurements, and what is odd on purpose."""
+    """Return the row of a song: its sound as measurements, and deliberate oddities."""
     title = song["title"]
     measured = song | _measurements(song["sound"]) | ODD_VALUES.get(title, {})
     measured["release_date"] = song["release_date"][: DATE_LENGTHS.get(title)]
@@ -470,7 +470,7 @@ def _measurements(sound: Vector) -> Song:
 
 
 def _new(rng: np.random.Generator, templates: Sequence[str], scene: Scene, taken: set[str]) -> str:
-    """Return a text from the templates that is not taken, and take it."""
+    """Return a text from the templates that is not taken yet, and mark it as taken."""
     while True:
         text = _filled(rng, templates, {"word": one_of(rng, scene.words.split())})
         if text not in taken:
@@ -485,7 +485,7 @@ def _filled(rng: np.random.Generator, templates: Sequence[str], given: dict[str,
 
 
 def one_of(rng: np.random.Generator, texts: Sequence[str]) -> str:
-    """Return one of the texts; as ``rng.choice``, which first makes an array of them."""
+    """Return one of the texts, like ``rng.choice``, but without making an array of them."""
     return texts[int(rng.integers(len(texts)))]
 
 

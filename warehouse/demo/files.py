@@ -1,7 +1,7 @@
 """A seed comes in; the files of the demo go out: an invented catalogue and who listens to it.
 
 What was planted in them is known (``demo_songs``, ``demo_listening``, ``demo_ratings``). A few rows
-of each are broken on purpose, so that a newcomer sees how they are handled.
+of each are deliberately broken, so that newcomers see how these are handled.
 """
 
 import csv
@@ -33,7 +33,7 @@ RESPELLED_SHARE = 0.1
 STRANGERS = 6
 RATED_AGAIN_SHARE = 0.03
 FIRST_RATING = datetime(2023, 1, 1)
-# The days after it in which the ratings that stand were given.
+# The days after it on which the final ratings were given.
 STANDING = (200, 730)
 
 Row = Sequence[Any]
@@ -50,14 +50,15 @@ class Demo:
 
 
 def write_demo(folder: Path, seed: int = SEED) -> Demo:
-    """Write the demo in place of one that is there; the same seed gives the same bytes.
+    """Write the demo, replacing any that is there; the same seed gives the same bytes.
 
-    - ``tracks.csv``: the songs, and one line that is too short, one value that is no number, one
-      missing title and one exact repeat.
-    - ``artists.csv``: genres of most artists, some spelled otherwise, some not in the catalogue.
-    - ``playlists.csv``: by id or by words or both, some of another edition or of songs that the
+    - ``tracks.csv``: the songs, plus one line that is too short, one value that is not a number,
+    one
+      missing title and one exact duplicate.
+    - ``artists.csv``: genres of most artists, some spelt differently, some not in the catalogue.
+    - ``playlists.csv``: by id, by words or both, some from another edition or of songs that the
       catalogue lacks; one entry twice, one line cut short, one without a playlist.
-    - ``ratings.csv``: some given again later, a few of unknown songs, two that are no rating.
+    - ``ratings.csv``: some given again later, a few of unknown songs, two that are not ratings.
     """
     songs = listening.with_circles(demo_songs(seed), seed)
     entries, ratings = listening.playlists(songs, seed), listening.ratings(songs, seed)
@@ -81,8 +82,8 @@ def demo_listening(seed: int = SEED) -> pl.DataFrame:
     """Return who hears each song of the demo.
 
     Returns:
-        ``song_id``, ``artist`` (the primary one), ``circle``, null where nobody has heard of the
-        artist, and ``playlists``, the number of those that hold the song; as ``demo_songs``.
+        ``song_id``, ``artist`` (the primary one), ``circle``, null if nobody has heard of the
+        artist, and ``playlists``, the number that hold the song; in the order of ``demo_songs``.
     """
     songs = listening.with_circles(demo_songs(seed), seed)
     counts = listening.playlists(songs, seed).group_by("song_id").agg(playlists=pl.len())
@@ -97,7 +98,7 @@ def demo_ratings(seed: int = SEED) -> pl.DataFrame:
     """Return the true opinion of every user of the demo on every song.
 
     Returns:
-        ``user``, ``song_id``, ``expected`` and ``rating``, the last that was given or null.
+        ``user``, ``song_id``, ``expected`` and ``rating``, the last one given, or null.
     """
     return listening.ratings(listening.with_circles(demo_songs(seed), seed), seed)
 
@@ -141,7 +142,7 @@ def _artist_rows(rng: np.random.Generator, songs: pl.DataFrame) -> list[Row]:
 
 
 def _stranger(rng: np.random.Generator) -> str:
-    """Return the name of an artist that the catalogue does not hold."""
+    """Return the name of an artist who is not in the catalogue."""
     return f"{one_of(rng, LEXICON['first'])} van {one_of(rng, LEXICON['last'])}"
 
 
@@ -167,7 +168,7 @@ def _spelled(
     editions: dict[str, str],
     others: Iterator[Row],
 ) -> Iterator[Row]:
-    """Yield id, title and artist of each entry of a playlist as somebody wrote them down.
+    """Yield id, title and artist of each entry of a playlist, as somebody wrote them.
 
     Args:
         rng: decides how.
@@ -201,7 +202,7 @@ def _songs_elsewhere(rng: np.random.Generator) -> list[Row]:
 
 
 def _rating_rows(rng: np.random.Generator, ratings: pl.DataFrame) -> list[Row]:
-    """Return the ratings in random order, so that only ``rated_at`` tells the later ones."""
+    """Return the ratings in random order, so that only ``rated_at`` shows which are later."""
     given = ratings.drop_nulls("rating")
     days_after = rng.uniform(*STANDING, size=len(given))
     rows = list(zip(given["user"], given["song_id"], given["rating"], days_after, strict=True))

@@ -1,8 +1,8 @@
 """The demo's songs come in; who listens to them goes out: circles, playlists and ratings.
 
-People in a circle hear the same music, and a circle cuts across sound, genre and era: it likes
-some artists of four scenes that are no neighbours in the ring. So that two songs belong together
-can be learnt from what people do, and from nothing else.
+People in a circle listen to the same music, and a circle cuts across sound, genre and era: it likes
+some artists of four scenes that are not neighbours in the ring. So only from what people do can one
+learn that two songs belong together.
 """
 
 import unicodedata
@@ -17,9 +17,9 @@ CIRCLES = (
     *("night shift", "long drive", "sunday kitchen", "reading room", "running club", "rooftop"),
     *("workshop", "slow morning", "last train", "allotment", "dinner party", "record fair"),
 )
-# A circle likes the scenes at these steps from its own place in the ring.
+# A circle likes the scenes this many steps from its own place in the ring.
 STEPS = (0, 2, 5, 9)
-# From so many albums on an artist has two circles.
+# From this many albums on, an artist has two circles.
 SPLIT_ALBUMS = 4
 COLD_ARTISTS = 12
 COLD_SHARE = 0.18
@@ -28,7 +28,7 @@ WELL_KNOWN = 40
 
 PLAYLISTS = 700
 LENGTHS = (10, 60)
-# What a song outside the circle weighs beside one inside, in playlists and in ratings.
+# The weight of a song outside the circle relative to one inside, in playlists and in ratings.
 STRAY = 0.006
 CURIOUS = 0.1
 
@@ -45,7 +45,7 @@ Indices = NDArray[np.intp]
 
 
 def with_circles(songs: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Add who hears each song: an artist's albums go to one circle, of many albums to two.
+    """Add who hears each song: an artist's albums go to one circle, or to two if there are many.
 
     Args:
         songs: those of ``demo_songs``, in their order.
@@ -108,7 +108,7 @@ def _by_rank(circles: list[str | None]) -> pl.Expr:
 
 
 def playlists(songs: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return what people put into their playlists, before anybody has spelled it.
+    """Return what people put into their playlists, before anyone writes it down.
 
     Most of a playlist comes from one circle, in one of ten playlists from two. A playlist leans
     towards a few artists, and a song's appeal decides how many playlists hold it.
@@ -217,7 +217,7 @@ def _drawn(rng: np.random.Generator, weights: Floats, sizes: Indices) -> tuple[I
 
 
 def respelled(rng: np.random.Generator, text: str) -> str:
-    """Return the text as another hand writes it: in capitals, in lower case, without accents."""
+    """Return the text as others may write it: in capitals, in lower case or without accents."""
     decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return (text.upper(), text.lower(), plain)[rng.integers(3)]

@@ -34,7 +34,7 @@ READ: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (SONGS, PLACED),
     *((table, ()) for table in (TASTES, GENRES, FEATURE_YEARS, HUB_COUNTS, DISTANCE_COUNTS)),
 )
-# What charts show of the features: shares that differ most between years, tastes and genres.
+# The features shown in charts: those that differ most between years, tastes and genres.
 SHOWN = (
     *("danceability", "energy", "valence"),
     *("acousticness", "instrumentalness", "speechiness"),
@@ -71,11 +71,11 @@ SCHEMES = (
 
 
 def draw(tables: Tables, folder: Path) -> int:
-    """Write every chart that there are rows for into ``folder``; return how many files.
+    """Write every chart that has rows into ``folder``; return the number of files.
 
     Args:
         tables: by name, the columns of ``READ``.
-        folder: is made.
+        folder: created if missing.
     """
     folder.mkdir(exist_ok=True)
     written = 0
@@ -90,9 +90,9 @@ def draw(tables: Tables, folder: Path) -> int:
 
 
 def _svg(spec: Spec) -> str:
-    """Return the drawing, its numbers to a hundredth of a pixel: half the size.
+    """Return the drawing, with numbers rounded to a hundredth of a pixel, which halves its size.
 
-    Vega numbers gradients through all drawings of a process; here each begins with 0.
+    Vega numbers gradients across all drawings of a process; here each drawing begins with 0.
     """
     text = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
     numbers: dict[str, str] = {}
@@ -105,7 +105,7 @@ def _svg(spec: Spec) -> str:
 def colours(centres: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     """Return a colour for each taste: the colour wheel laid round the middle of the map.
 
-    Tastes that lie side by side get neighbouring hues, in turn lighter and darker.
+    Tastes next to each other get neighbouring hues, alternately lighter and darker.
 
     Args:
         centres: of each taste, where its songs lie on the map.
@@ -147,7 +147,7 @@ def _gamma(linear: float) -> float:
 
 
 def _map(tables: Tables, _: Scheme) -> Spec:
-    """Draw the map as a printer would: a dot for each cell, the larger the more songs."""
+    """Draw the map as a halftone: a dot for each cell, larger where there are more songs."""
     songs = tables[SONGS.name]
     centres = songs.group_by("taste_id").agg(pl.col("map_x", "map_y").mean())
     of_taste = colours({taste: (x, y) for taste, x, y in centres.iter_rows()})
@@ -256,7 +256,7 @@ def _features_by_genre(tables: Tables, scheme: Scheme) -> Spec:
 
 
 def _differences(groups: pl.DataFrame, name: str, scheme: Scheme) -> Spec:
-    """Draw how far the largest groups lie above or below the mean of all of them."""
+    """Draw how far the largest groups are above or below the mean of all groups."""
     means = [
         (pl.col(c) * pl.col("songs")).sum() / pl.col("songs").filter(pl.col(c).is_not_null()).sum()
         for c in SHOWN
@@ -322,7 +322,7 @@ def _hubs(tables: Tables, scheme: Scheme) -> Spec:
             "x": {
                 "field": "lists",
                 "type": "ordinal",
-                "axis": {"title": "lists that a song stands in", "labelAngle": 0, "ticks": False},
+                "axis": {"title": "lists that a song is in", "labelAngle": 0, "ticks": False},
             },
             "y": _count("songs"),
         },
@@ -375,14 +375,14 @@ def _count(name: str) -> Spec:
 
 
 def _config(scheme: Scheme) -> Spec:
-    """Return what all charts share: the type of the site, no frame, few lines."""
+    """Return what all charts share: the font of the site, no frame, few lines."""
     type_face = "system-ui, -apple-system, 'Segoe UI', sans-serif"
     text = {"labelFont": type_face, "labelColor": scheme.ink, "labelFontSize": 12}
     title = {"titleFont": type_face, "titleColor": scheme.soft, "titleFontSize": 12}
     return {
         "aria": False,  # the picture's own text says what it is; the table beside it, the rest
         "view": {"stroke": None},
-        # The type of whoever looks on may be wider than the one that was measured here.
+        # The viewer's font may be wider than the one measured here.
         "padding": {"left": 14, "right": 14, "top": 4, "bottom": 4},
         "axis": {
             **text,
@@ -410,5 +410,5 @@ CHARTS: Mapping[str, Callable[[Tables, Scheme], Spec]] = {
 
 
 def schemes(name: str) -> Sequence[Scheme]:
-    """Return what a chart is drawn in: the map has no paper and no text, so one does for both."""
+    """Return the schemes of a chart; the map has no background or text, so one serves for both."""
     return SCHEMES[:1] if name == "map" else SCHEMES

@@ -1,4 +1,4 @@
--- In each file, rows read = songs + merged + matched + unmatched + passed over + rejected.
+-- In each file, rows read = songs + merged + matched + unmatched + skipped + rejected.
 with counted as (
     select source, count(*) as rejected
     from rejected_rows
