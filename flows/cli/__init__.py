@@ -3,8 +3,7 @@
 A command is registered when its module is imported; what it runs is imported when it runs.
 """
 
-from flows.cli import build, show, choose, ask, judge  # isort: skip - the order of the help
+from flows.cli import build, show, choose, ask, judge, connect  # isort: skip - the order of the help
 from flows.cli.terminal import app
-from flows.connections import commands
 
-__all__ = ["app", "ask", "build", "choose", "commands", "judge", "show"]
+__all__ = ["app", "ask", "build", "choose", "connect", "judge", "show"]

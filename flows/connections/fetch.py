@@ -7,10 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.connections.files import Connection, connection, origins
-from flows.connections.services import listenbrainz_client, musicbrainz_client, subsonic_server
+from flows.connections.services import (
+    listenbrainz_client,
+    musicbrainz_client,
+    spotify_session,
+    subsonic_server,
+)
 from flows.settings import Settings
 from warehouse import export
-from warehouse.connectors import listenbrainz, musicbrainz, subsonic
+from warehouse.connectors import listenbrainz, musicbrainz, spotify, subsonic
 from warehouse.connectors.http import Clock
 from warehouse.connectors.musicbrainz import Song
 from warehouse.connectors.snapshots import Fetched, Origin, held
@@ -45,10 +50,12 @@ def import_files(chosen: Settings, one: Connection, paths: list[Path]) -> list[F
     with held(one.folder(chosen.home)):
         if str(one) == "musicbrainz:mbids" and len(paths) == 1:
             return musicbrainz.of_dump(chosen.home, catalogue(chosen), paths[0], time.time())
+        if str(one) == "spotify:metadata":
+            return _metadata(chosen, paths)
         if one.service != "listenbrainz":
             raise InputError(
-                "--from takes files of listenbrainz, or the canonical dump for "
-                f"musicbrainz:mbids, not of {one}."
+                "--from takes files of listenbrainz, the canonical dump for musicbrainz:mbids, or "
+                f"what to look up for spotify:metadata; not for {one}."
             )
         return listenbrainz.import_files(chosen.home, one.who, paths, time.time())
 
@@ -136,8 +143,39 @@ def _subsonic(chosen: Settings, _: Connection, clock: Clock | None) -> list[Fetc
         return subsonic.fetch_library(server, chosen.home)
 
 
+def _spotify(chosen: Settings, one: Connection, clock: Clock | None) -> list[Fetched]:
+    if one.who:
+        raise InputError(
+            "Say what to look up: segue fetch spotify:metadata --from FILE, with an id, an address "
+            f"or artist - title on each line; or segue fetch spotify for a library. Got {one}."
+        )
+    with spotify_session(chosen, clock) as session:
+        return [
+            spotify.fetch_saved(session, chosen.home),
+            spotify.fetch_playlists(session, chosen.home),
+        ]
+
+
+def _metadata(chosen: Settings, paths: list[Path]) -> list[Fetched]:
+    """Crawl the metadata of what files name, saying first what it takes."""
+    lines = [line for path in paths for line in _text(path).splitlines()]
+    wanted = spotify.references(lines)
+    plan = spotify.planned(chosen.home, wanted, chosen.spotify_budget)
+    logger.warning("Spotify gives one at a time: %s", plan)
+    with spotify_session(chosen) as session:
+        return [spotify.crawl(session, chosen.home, wanted)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}. Expected UTF-8 text.") from error
+
+
 FETCHES: dict[str, Fetch] = {
     "listenbrainz": _listenbrainz,
     "musicbrainz": _musicbrainz,
     "subsonic": _subsonic,
+    "spotify": _spotify,
 }

@@ -6,11 +6,11 @@ from typing import Any
 
 from flows.answers import playlists as mixes
 from flows.answers.catalogue import keyed_songs
-from flows.connections.services import listenbrainz_client, subsonic_server
+from flows.connections.services import listenbrainz_client, spotify_session, subsonic_server
 from flows.settings import Settings
 from transforms import matching, signals
 from warehouse import export
-from warehouse.connectors import listenbrainz, subsonic
+from warehouse.connectors import listenbrainz, spotify, subsonic
 from warehouse.connectors.http import Clock
 from warehouse.connectors.musicbrainz import Song
 from warehouse.contracts import USER_RECOMMENDATIONS
@@ -158,6 +158,20 @@ def to_subsonic(
     return Pushed(done.playlist, done.songs, done.missing)
 
 
+def to_spotify(
+    chosen: Settings, _: Published, playlist: Playlist, clock: Clock | None = None
+) -> Pushed:
+    """Write a list in the name of whoever is connected.
+
+    Raises:
+        InputError: nobody is, or none of the songs has an id of Spotify's.
+    """
+    with spotify_session(chosen, clock) as session:
+        place, missing = spotify.push(session, playlist.title, playlist.songs)
+    held = len({song.song_id for song in playlist.songs}) - len({s.song_id for s in missing})
+    return Pushed(f"https://open.spotify.com/playlist/{place}", held, tuple(missing))
+
+
 def _to_listenbrainz(
     chosen: Settings, build: Published, playlist: Playlist, clock: Clock | None
 ) -> Pushed:
@@ -167,4 +181,5 @@ def _to_listenbrainz(
 PUSHES: dict[str, Callable[[Settings, Published, Playlist, Clock | None], Pushed]] = {
     "listenbrainz": _to_listenbrainz,
     "subsonic": to_subsonic,
+    "spotify": to_spotify,
 }

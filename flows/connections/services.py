@@ -1,10 +1,13 @@
 """Settings come in; a client for each service goes out, with whom to name and how to be let in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flows.settings import Settings
-from warehouse.connectors import listenbrainz, musicbrainz, subsonic
+from warehouse.connectors import listenbrainz, musicbrainz, spotify, subsonic
 from warehouse.connectors.http import Client, Clock, SystemClock
+from warehouse.connectors.secret_files import TokenFile
 from warehouse.errors import InputError
 
 HOSTS = "hosts"  # folder in the home: what processes share of each host
@@ -53,3 +56,28 @@ def subsonic_server(chosen: Settings, clock: Clock | None = None) -> subsonic.Se
     secrets = (password, key)
     client = Client(service, place, chosen.contact, dict, secrets, clock or SystemClock())
     return subsonic.Server(client, subsonic.Login(chosen.subsonic_user, password, key))
+
+
+def token_file(chosen: Settings) -> TokenFile:
+    """Return where the tokens of Spotify are kept."""
+    return TokenFile(chosen.home, "spotify")
+
+
+def spotify_accounts(chosen: Settings, clock: Clock | None = None) -> Client:
+    """Return a client of where people sign in."""
+    service = spotify.accounts(chosen.spotify_accounts_url)
+    return Client(service, hosts(chosen.home), chosen.contact, clock=clock or SystemClock())
+
+
+def spotify_api(chosen: Settings, clock: Clock | None = None) -> Client:
+    """Return a client of Spotify's interface."""
+    service = spotify.service(chosen.spotify_url)
+    return Client(service, hosts(chosen.home), chosen.contact, clock=clock or SystemClock())
+
+
+@contextmanager
+def spotify_session(chosen: Settings, clock: Clock | None = None) -> Iterator[spotify.Session]:
+    """Ask Spotify in the name of whoever is connected."""
+    budget = spotify.Budget(hosts(chosen.home) / "spotify-day.json", chosen.spotify_budget)
+    with spotify_accounts(chosen, clock) as accounts, spotify_api(chosen, clock) as api:
+        yield spotify.Session(api, accounts, token_file(chosen), budget, chosen.spotify_client_id)

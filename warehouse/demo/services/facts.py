@@ -17,6 +17,7 @@ MB_DOCS = "https://musicbrainz.org/doc/MusicBrainz_API"
 MB_SOURCE = "metabrainz/musicbrainz-server 11cd769 (2026-07-24)"
 SUBSONIC_DOCS = "https://opensubsonic.netlify.app/docs/"
 SPOTIFY_SPEC = "https://developer.spotify.com/documentation/web-api (2026-05-30)"
+SPOTIFY_SIGN_IN = "https://developer.spotify.com/documentation/web-api/tutorials/code-pkce-flow"
 SPOTIFY_2024 = "https://developer.spotify.com/blog/2024-11-27-changes-to-the-web-api"
 SPOTIFY_2026 = (
     "https://developer.spotify.com/documentation/web-api/tutorials/february-2026-migration-guide"
@@ -109,6 +110,8 @@ FACTS = (
     Fact(SUBSONIC, "POST", "/rest/getPlaylist", SUBSONIC_DOCS),
     Fact(SUBSONIC, "POST", "/rest/createPlaylist", SUBSONIC_DOCS),
     Fact(SUBSONIC, "POST", "/rest/updatePlaylist", SUBSONIC_DOCS),
+    Fact(SPOTIFY, "GET", "/authorize", SPOTIFY_SIGN_IN),
+    Fact(SPOTIFY, "POST", "/api/token", SPOTIFY_SIGN_IN),
     _spotify("GET", "/v1/me"),
     _spotify("GET", "/v1/me/tracks", most=50, default=20, scope="user-library-read"),
     _spotify("GET", "/v1/me/playlists", most=50, default=20, scope="playlist-read-private"),

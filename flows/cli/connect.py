@@ -5,10 +5,22 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.terminal import Home, app, err, home_of, out, reported_errors, settings_of, text_of
+from flows.cli.terminal import (
+    Home,
+    app,
+    err,
+    home_of,
+    out,
+    reported_errors,
+    settings_of,
+    table_of,
+    text_of,
+)
 from warehouse.errors import InputError
 
 UNNAMED_SHOWN = 20
+PROBED_TRACK = "11dFghVXANMlKmJXsNCbNl"  # any will do; these are those of Spotify's own examples
+PROBED_ARTIST = "0TnOYISbd1XYRBk9myaseg"
 
 
 @app.command()
@@ -23,7 +35,9 @@ def fetch(
     files: Annotated[
         list[Path] | None,
         typer.Option(
-            "--from", help="An export of ListenBrainz (.zip) or a dump, in place of asking it."
+            "--from",
+            help="What is read in place of asking: an export or a dump of ListenBrainz, the "
+            "canonical dump for musicbrainz:mbids; or what to look up for spotify:metadata.",
         ),
     ] = None,
     home: Home = None,
@@ -100,3 +114,65 @@ def push(
             err.print(f"  not there: {song.artist} - {song.title}", markup=False)
         if len(done.missing) > UNNAMED_SHOWN:
             err.print(f"  and {len(done.missing) - UNNAMED_SHOWN:,} more")
+
+
+@app.command()
+def connect(
+    service: Annotated[str, typer.Argument(help="spotify.")],
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Ask what the application may still have, by a question each."
+        ),
+    ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the address in a browser.")
+    ] = True,
+    home: Home = None,
+) -> None:
+    """Sign in at Spotify, in a browser on this machine, with your own application's client id."""
+    import webbrowser
+    from datetime import UTC, datetime
+
+    from flows.connections import services, sign_in
+    from warehouse.connectors import spotify
+
+    def show(address: str) -> None:
+        out.print(f"Open this address and agree:\n{address}")
+        if browser:
+            webbrowser.open(address)
+
+    with reported_errors():
+        chosen = settings_of(home=home)
+        if service != "spotify":
+            raise InputError(f"Only spotify needs a sign-in, not {service!r}.")
+        if probe:
+            with services.spotify_session(chosen) as session:
+                table = table_of("what", "for this application")
+                for row in spotify.probe(session, PROBED_TRACK, PROBED_ARTIST):
+                    table.add_row(*row)
+                out.print(table)
+            return
+        tokens = sign_in.connect(chosen, show)
+        until = datetime.fromtimestamp(tokens.ends_at, UTC)
+        out.print(f"Connected as {tokens.user_id} until {until:%Y-%m-%d}, if not ended before.")
+
+
+@app.command()
+def disconnect(
+    service: Annotated[str, typer.Argument(help="spotify.")],
+    home: Home = None,
+) -> None:
+    """Forget what lets this home ask Spotify, and delete all that was fetched from it."""
+    import shutil
+
+    from flows.connections import services
+    from warehouse.connectors.snapshots import FOLDER
+
+    with reported_errors():
+        chosen = settings_of(home=home)
+        if service != "spotify":
+            raise InputError(f"Only spotify is signed in to, not {service!r}.")
+        services.token_file(chosen).forget()
+        shutil.rmtree(chosen.home / FOLDER / "spotify", ignore_errors=True)
+        out.print("Forgotten. Take the consent back at https://www.spotify.com/account/apps/ too.")
