@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from warehouse.connectors.http import Answer, Client, Query, Service, Unanswered
+from warehouse.connectors.http import Answer, Client, Query, Service
 from warehouse.connectors.musicbrainz import Cache, Song
 from warehouse.connectors.secret_files import TokenFile, Tokens
 from warehouse.connectors.snapshots import Fetched, Origin, Snapshot, as_csv, moment, read_csv
-from warehouse.errors import InputError, Postponed, ServiceError
+from warehouse.errors import InputError, Postponed, ServiceError, Unanswered
 
 logger = logging.getLogger(__name__)
 
