@@ -146,6 +146,13 @@ def demo(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return published(Home(home_of(once, settings(home=tmp_path_factory.getbasetemp()))))
 
 
+@pytest.fixture(scope="session")
+def sound(demo: Path, once: Once) -> Path:
+    """Return the published folder of the demo's songs alone, without playlists, ratings, genres."""
+    tracks = (demo.parents[1] / "demo" / "tracks.csv",)
+    return published(Home(home_of(once, settings(home=demo.parents[1], tracks=tracks))))
+
+
 @pytest.fixture
 def demo_home(demo: Path, tmp_path: Path) -> Path:
     """Return a home of one's own with a build of the demo catalogue."""

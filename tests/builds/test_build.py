@@ -29,6 +29,7 @@ from models.neighbours.boxes import Boxes
 from transforms.families import folded
 from warehouse import store
 from warehouse.contracts import PLAYLIST_ENTRIES, TABLES
+from warehouse.ddl import create_indexes
 from warehouse.demo.files import demo_listening
 from warehouse.errors import InputError
 from warehouse.manifest import load_model, read_manifest, sha256
@@ -119,7 +120,7 @@ def test_the_lists_are_what_the_rules_give_for_the_published_vectors(demo, rows)
 
 
 @pytest.fixture(scope="module")
-def shared(demo, build, rows, tmp_path_factory):
+def shared(demo, sound, rows):
     """Return how often two songs share the planted circle, by who is compared.
 
     Pairs of one artist are left out, as an artist's songs share a circle anyway. Random pairs,
@@ -131,8 +132,6 @@ def shared(demo, build, rows, tmp_path_factory):
         for name, c, n in demo_listening().select("song_id", "circle", "playlists").iter_rows()
     }
     artist = dict(rows(demo, "select song_id, lower(artist) from songs"))
-    home = tmp_path_factory.mktemp("sound") / "var"
-    sound = build(home, demo.parents[1] / "demo" / "tracks.csv")
 
     def share(pairs, cold):
         same = [
@@ -633,6 +632,15 @@ def test_the_file_has_the_declared_keys_and_every_reference_holds(demo, rows):
         assert {(key[3], key[2], key[4]) for key in keys} == declared
         columns = rows(demo, f'select name from pragma_table_info("{table.name}") where pk > 0')
         assert {name for (name,) in columns} == set(table.key)
+
+
+def test_the_file_has_the_declared_indexes_and_the_statistics_to_choose_between_them(demo, rows):
+    declared = {sql.lower() for table in TABLES for sql in create_indexes(table)}
+    assert len(declared) > 5
+    made = rows(demo, "select sql from sqlite_master where type = 'index' and sql is not null")
+    assert declared <= {sql.lower() for (sql,) in made}
+    measured = {name for (name,) in rows(demo, "select distinct tbl from sqlite_stat1")}
+    assert {"songs", "recommendations", "song_genres", "artist_genres"} <= measured
 
 
 def test_search_ignores_case_and_accents(build, golden, rows, tmp_path):

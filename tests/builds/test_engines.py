@@ -26,8 +26,9 @@ def facts(build):
 
 
 @pytest.mark.slow
-def test_a_cluster_of_processes_publishes_the_same_bytes(demo, tmp_path):
-    assert facts(built(tmp_path / "var", dask="local")) == facts(demo)
+def test_a_cluster_of_processes_publishes_the_same_bytes(build, small, tmp_path):
+    alone = build(tmp_path / "alone", **small)
+    assert facts(build(tmp_path / "cluster", dask="local", **small)) == facts(alone)
 
 
 @pytest.mark.slow

@@ -13,8 +13,6 @@ from typer.testing import CliRunner
 from flows.answers import ratings as visiting
 from flows.cli import app
 from flows.nightly import ratings as rating
-from flows.nightly.run import directly
-from flows.settings import settings
 from models.lists import Sameness
 from models.ratings import visitors
 from models.ratings.factorisation import Factors
@@ -25,7 +23,6 @@ from warehouse.demo import files as demo
 from warehouse.errors import InputError
 from warehouse.files import sources
 from warehouse.published import Published
-from warehouse.release import Home, published
 
 HEADER = "user,song_id,rating,rated_at"
 
@@ -429,10 +426,8 @@ def test_input_that_cannot_be_used_is_one_message(build, text, words):
     assert result.stderr.count("Error: ") == 1
 
 
-def test_a_build_without_ratings_says_so_and_has_the_tables_empty(tmp_path):
-    golden = [demo.write_demo(tmp_path / "demo").tracks[0]]
-    directly(settings(home=tmp_path / "var", tracks=golden), False)
-    folder = Published(published(Home(tmp_path / "var")))
+def test_a_build_without_ratings_says_so_and_has_the_tables_empty(sound):
+    folder = Published(sound)
     for table in ("user_recommendations", "rating_factors", "rating_parameters"):
         assert rows(folder, f"select count(*) from {table}") == [(0,)]
     result = segue(folder)
