@@ -1,12 +1,12 @@
 """Exact nearest neighbours: vectors come in, indices and distances of the nearest others go out.
 
-The songs are laid out in boxes of a few hundred that lie close together. A box is compared with
-those around it, and then with every other box that can hold anything nearer than what was found,
-by matrix products. Where vectors are long, a product of their leading principal axes and of the
-lengths of the rest, which never overstates a distance, picks what the whole product is taken of.
-Matrix products are in single precision; what they bring up is measured again in double, and a
-song for which rounding could have hidden a neighbour is searched again in double. Memory grows
-with the answer, not with the square of the songs.
+The songs are divided among centres, and those of a centre into boxes by how far they are from it: a
+box is a part of a shell. A box is compared with those around it, and then with every other box that
+can hold anything nearer than what was found, by matrix products. Where vectors are long, a product
+of their leading principal axes and of the lengths of the rest, which never overstates a distance,
+picks what the whole product is taken of. Matrix products are in single precision; what they bring
+up is measured again in double, and a song for which rounding could have hidden a neighbour is
+searched again in double. Memory grows with the answer, not with the square of the songs.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from models.arrays import Flags, FloatMatrix, IndexMatrix, SingleMatrix
@@ -21,10 +22,13 @@ from models.neighbours.engine import Block, Engine, places, require_room
 
 Keys = NDArray[np.uint64]
 
-BOX_SONGS = 256
-FIRST_BOXES = 16
+BOX_SONGS = 192
+CENTRE_SONGS = 512
+MOST_CENTRES = 1024
+SAMPLED = 48  # songs for each centre
+PASSES = 4
+FIRST_BOXES = 20
 NEXT_BOXES = 32
-LEADING = 16
 HEAD = 32
 SPARE = 12
 CHUNK_BYTES = 2**26
@@ -52,17 +56,18 @@ class Boxes(Engine):
         self._workers = workers
         with threadpool_limits(1, "blas"):
             turned = _principal(points)
-        boxes = _boxes(turned[:, :LEADING], BOX_SONGS)
-        self._order = np.concatenate([np.arange(0), *boxes])
-        sizes = np.array([len(box) for box in boxes], dtype=np.int64)
-        self._stops = np.cumsum(sizes)
-        self._starts = self._stops - sizes
+            self._centres = _centres(turned)
+            group, radius = _nearest_centre(turned, self._centres)
+        self._order = np.lexsort((radius, group))
+        self._starts, self._stops = _pieces(np.bincount(group), BOX_SONGS)
+        self._group, radius = group[self._order][self._starts], radius[self._order]
+        self._from, self._to = radius[self._starts], radius[self._stops - 1]
+        self._apart = np.sqrt(_squared(self._centres, self._centres))
         self._whole = _with_squares(turned[self._order])
         self._single = self._whole[:, :-2]
         self._square = self._whole[:, -2]
         self._head = _shortened(self._whole)
-        self._low = np.minimum.reduceat(self._single, self._starts)
-        self._high = np.maximum.reduceat(self._single, self._starts)
+        self._doubt = 2 * self._unsure(2 * np.sqrt(self._square.max(initial=0), dtype=np.float64))
 
     def __len__(self) -> int:
         return len(self._points)
@@ -104,8 +109,7 @@ class Boxes(Engine):
 
     def _within(self, position: int, reach: float, k: int) -> tuple[IndexMatrix, FloatMatrix]:
         """Measure, in double precision, every song within ``reach`` in single precision."""
-        query = self._single[position]
-        bounds = _gaps(self._low, self._high, query, query)
+        bounds = self._bounds(np.array([position]), np.arange(len(self._starts)))[0]
         near = self._inside(np.flatnonzero(bounds <= reach))
         squares = self._whole[near] @ _asking(self._whole[[position]])[0]
         own = self._order[position]
@@ -134,7 +138,7 @@ class Boxes(Engine):
         squares = whole @ self._whole[columns].T
         squares[inside[:, None] == columns] = np.inf
         kept = _Kept(columns, squares, most)
-        rest, bounds = self._within_reach(box, rest, self._single[inside], kept.reach)
+        rest, bounds = self._within_reach(inside, rest, kept.reach)
         scratch = np.empty(BOX_SONGS * NEXT_BOXES * len(inside), dtype=np.float32)
         for start in range(0, len(rest), NEXT_BOXES):
             part = slice(start, start + NEXT_BOXES)
@@ -150,34 +154,46 @@ class Boxes(Engine):
         return kept.positions(), kept.reach
 
     def _around(self, box: int) -> tuple[IndexMatrix, IndexMatrix]:
-        """Return a box and those whose middles are closest to its own, and all others."""
-        middles = self._low + self._high
-        apart = np.square(middles - middles[box]).sum(axis=1)
+        """Return a box and those whose centres are closest to its own, and all others."""
+        apart = self._apart[self._group[box], self._group]
         apart[box] = -1
         order = np.argsort(apart, kind="stable")
         return order[:FIRST_BOXES], order[FIRST_BOXES:]
 
     def _within_reach(
-        self, box: int, others: IndexMatrix, queries: SingleMatrix, reach: SingleMatrix
-    ) -> tuple[IndexMatrix, SingleMatrix]:
+        self, inside: IndexMatrix, others: IndexMatrix, reach: SingleMatrix
+    ) -> tuple[IndexMatrix, FloatMatrix]:
         """Return the boxes that can hold a neighbour, nearest first, and a bound for each query.
 
         The bounds are of shape ``(n_queries, n_boxes)``: no song of the box is nearer (squared).
-        They look at the leading axes only, one after the other, since most of what keeps boxes
-        apart is there.
         """
-        bounds = _gaps(self._low[others], self._high[others], self._low[box], self._high[box])
-        order = np.argsort(bounds, kind="stable")
-        others = others[order[bounds[order] <= reach.max()]]
-        total = np.zeros((len(queries), len(others)), dtype=np.float32)
-        gaps = np.empty_like(total)
-        lows, highs = (side[others, :LEADING].T.copy() for side in (self._low, self._high))
-        for query, low, high in zip(queries[:, :LEADING].T[:, :, None], lows, highs, strict=True):
-            np.maximum(query, low, out=gaps)
-            np.minimum(gaps, high, out=gaps)
-            np.subtract(gaps, query, out=gaps)
-            total += np.square(gaps, out=gaps)
-        return others, total
+        bounds = self._bounds(inside, others)
+        least = bounds.min(axis=0)
+        order = np.argsort(least, kind="stable")
+        order = order[(bounds[:, order] <= reach[:, None]).any(axis=0)]
+        return others[order], bounds[:, order]
+
+    def _bounds(self, inside: IndexMatrix, boxes: IndexMatrix) -> FloatMatrix:
+        """Return what no song of a box is nearer than (squared), shape ``(n_queries, n_boxes)``.
+
+        By the triangle inequality a song whose distance to its centre is from ``a`` to ``b`` is at
+        least ``d - b`` and ``a - d`` from a query whose distance to that centre is ``d``. And since
+        it is no nearer to the query's own centre than to its own, it lies beyond the plane midway
+        between the two (Hamerly, SDM 2010). That it is nearer is sure up to rounding alone, which
+        ``_doubt`` bounds.
+
+        Args:
+            inside: positions of the queries, all of one centre.
+            boxes: numbers of the boxes.
+        """
+        own = self._group[np.searchsorted(self._stops, inside[0], side="right")]
+        squares = _squared(self._single[inside].astype(np.float64), self._centres)
+        apart = np.where(self._apart[own] ** 2 > self._doubt, 2 * self._apart[own], np.inf)
+        beyond = (squares - squares[:, own, None] - self._doubt) / apart
+        away = np.sqrt(squares)[:, self._group[boxes]]
+        bounds = np.maximum(away - self._to[boxes], self._from[boxes] - away)
+        np.maximum(bounds, beyond[:, self._group[boxes]], out=bounds)
+        return np.square(np.maximum(bounds, 0, out=bounds), out=bounds)
 
     def _measured(
         self, asked: IndexMatrix, candidates: IndexMatrix, k: int
@@ -210,7 +226,10 @@ class Boxes(Engine):
         head, where the sum is no longer. A point within ``reach`` of a query is at most that much
         longer than the query.
         """
-        lengths = 2 * np.sqrt(self._square[inside], dtype=np.float64) + reach
+        return self._unsure(2 * np.sqrt(self._square[inside], dtype=np.float64) + reach)
+
+    def _unsure(self, lengths: FloatMatrix) -> FloatMatrix:
+        """Bound the error of a squared distance between points of ``lengths`` together."""
         unit = np.finfo(np.float32).eps / 2
         return np.asarray((2 * self._single.shape[1] + 8) * unit * lengths**2)
 
@@ -303,20 +322,52 @@ def _principal(points: FloatMatrix | SingleMatrix) -> SingleMatrix:
     return turned
 
 
-def _boxes(points: SingleMatrix, most: int) -> list[IndexMatrix]:
-    """Split the points at the median of their widest axis until no part holds over ``most``."""
-    done: list[IndexMatrix] = []
-    waiting = [np.arange(len(points))] if len(points) else []
-    while waiting:
-        part = waiting.pop()
-        if len(part) <= most:
-            done.append(part)
-            continue
-        axis = int(np.argmax(points[part].var(axis=0)))
-        half = len(part) // 2
-        order = np.argpartition(points[part, axis], half)
-        waiting += [part[order[:half]], part[order[half:]]]
-    return done
+def _centres(points: SingleMatrix) -> FloatMatrix:
+    """Return points in the middle of many: some passes of k-means over an even sample."""
+    number = min(max(len(points) // CENTRE_SONGS, 1), MOST_CENTRES, len(points))
+    sampled = min(number * SAMPLED, len(points))
+    sample = points[np.linspace(0, max(len(points) - 1, 0), sampled).astype(np.int64)]
+    centres = sample[np.linspace(0, max(sampled - 1, 0), number).astype(np.int64)]
+    for _ in range(PASSES if number > 1 else 0):
+        nearest = (np.square(centres).sum(axis=1) / 2 - sample @ centres.T).argmin(axis=1)
+        ones = np.ones(sampled, dtype=np.float32)
+        of = csr_array((ones, (nearest, np.arange(sampled))), shape=(number, sampled))
+        sizes = np.bincount(nearest, minlength=number)[:, None]
+        centres = np.where(sizes > 0, (of @ sample) / np.maximum(sizes, 1), centres)
+        centres = centres.astype(np.float32)
+    return centres.astype(np.float64)
+
+
+def _nearest_centre(points: SingleMatrix, centres: FloatMatrix) -> tuple[IndexMatrix, FloatMatrix]:
+    """Return each point's nearest centre, by single precision, and its distance in double."""
+    group, radius = np.zeros(len(points), dtype=np.int64), np.empty(len(points))
+    single = centres.astype(np.float32)
+    lengths = np.einsum("ij,ij->i", single, single) / 2
+    step = max(1, CHUNK_BYTES // (8 * max(*centres.shape, 1)))
+    for start in range(0, len(points), step):
+        part = slice(start, start + step)
+        group[part] = (lengths - points[part] @ single.T).argmin(axis=1)
+        gaps = points[part] - centres[group[part]]
+        radius[part] = np.sqrt(np.einsum("ij,ij->i", gaps, gaps))
+    return group, radius
+
+
+def _pieces(sizes: IndexMatrix, most: int) -> tuple[IndexMatrix, IndexMatrix]:
+    """Cut runs of these sizes into even pieces of at most ``most``: where they start and stop."""
+    ends = np.cumsum(sizes)
+    counts = -(-sizes // most)
+    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    cuts = np.repeat(ends - sizes, counts) + number * np.repeat(sizes, counts) // np.repeat(
+        np.maximum(counts, 1), counts
+    )
+    return cuts, np.append(cuts[1:], ends[-1:])
+
+
+def _squared(points: FloatMatrix, centres: FloatMatrix) -> FloatMatrix:
+    """Return the squared distances between points and centres, from 0 up."""
+    squares = np.square(points).sum(axis=1)[:, None] + np.square(centres).sum(axis=1)
+    squares -= 2 * (points @ centres.T)
+    return np.asarray(np.maximum(squares, 0, out=squares))
 
 
 def _with_squares(points: SingleMatrix) -> SingleMatrix:
@@ -361,11 +412,3 @@ def _product(
 def _crossing(marks: Flags) -> tuple[IndexMatrix, IndexMatrix]:
     """Return the rows and the columns in which anything is marked."""
     return np.flatnonzero(marks.any(axis=1)), np.flatnonzero(marks.any(axis=0))
-
-
-def _gaps(
-    low: SingleMatrix, high: SingleMatrix, other_low: SingleMatrix, other_high: SingleMatrix
-) -> SingleMatrix:
-    """Return the squared distances between boxes and another box, or a point as one."""
-    gaps = np.maximum(0, np.maximum(low - other_high, other_low - high))
-    return np.asarray(np.einsum("ij,ij->i", gaps, gaps))

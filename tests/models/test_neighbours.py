@@ -58,7 +58,6 @@ def test_agrees_with_the_definition_among_twins_and_ties(points, data):
         patch.setattr(neighbours, "BOX_SONGS", data.draw(st.sampled_from([2, 5, 512])))
         patch.setattr(neighbours, "FIRST_BOXES", data.draw(st.sampled_from([1, 2, 16])))
         patch.setattr(neighbours, "NEXT_BOXES", data.draw(st.sampled_from([1, 3, 32])))
-        patch.setattr(neighbours, "LEADING", data.draw(st.sampled_from([1, 2, 16])))
         patch.setattr(neighbours, "HEAD", data.draw(st.sampled_from([1, 32])))
         patch.setattr(neighbours, "SPARE", data.draw(st.sampled_from([0, 1, 8])))
         assert_exact(points, k)
