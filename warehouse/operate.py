@@ -9,6 +9,7 @@ from pathlib import Path
 from warehouse.choices import ROLLED_BACK, Choices, Hold, read_choices, write_choices
 from warehouse.errors import DamagedBuild, InputError
 from warehouse.manifest import ADVICE, Manifest, damage
+from warehouse.published import lacking, require_known
 from warehouse.release import Home, builds, held, promote, published
 
 
@@ -26,6 +27,7 @@ def roll_back(home: Home, name: str | None = None) -> tuple[str, str, Hold | Non
     Raises:
         InputError: there is no such build, or none before.
         DamagedBuild: it is not whole.
+        OtherVersion: it was made by a version of Segue whose builds this one cannot show.
         Busy: a run is going on.
     """
     with held(home, "rollback"):
@@ -58,6 +60,7 @@ def publish(home: Home, name: str | None = None) -> Manifest:
     Raises:
         InputError: there is no such build, or none is held.
         DamagedBuild: it is not whole.
+        OtherVersion: it was made by a version of Segue whose builds this one cannot show.
         Busy: a run is going on.
     """
     with held(home, "publish"):
@@ -120,11 +123,13 @@ def _named(home: Home, name: str) -> Manifest:
 
 def _one_before(home: Home, current: str, choices: Choices) -> Manifest:
     for manifest in reversed(builds(home)):
+        folder = home.builds / manifest.name
         earlier = manifest.name < current and not choices.hold_on(manifest.build_id)
-        if earlier and not damage(home.builds / manifest.name):
+        if earlier and not damage(folder) and not lacking(folder):
             return manifest
     raise InputError(
-        f"There is no build before {current} that is whole and not held back. See: segue builds"
+        f"There is no build before {current} that is whole, not held back and of this version. "
+        "See: segue builds"
     )
 
 
@@ -132,3 +137,4 @@ def _require_whole(home: Home, target: Manifest) -> None:
     wrong = damage(home.builds / target.name)
     if wrong:
         raise DamagedBuild(f"{target.name} is not whole: {'; '.join(wrong)}. {ADVICE}")
+    require_known(home.builds / target.name)

@@ -42,7 +42,7 @@ class Published:
         if not self.file.is_file():
             raise NothingPublished(f"{self.file} does not exist: run `segue build` first")
         self.closed = False
-        _require_known(self)
+        require_known(self.folder)
         self._own = threading.local()
         self._made: dict[Callable[[Published], Any], Any] = {}
         self._making = threading.RLock()
@@ -97,19 +97,33 @@ class Published:
         return [dict(row) for row in self.database.execute(query(name), parameters)]
 
 
-def _require_known(build: Published) -> None:
-    """Raise where a build lacks what this version of Segue reads, as one made by another may."""
-    lacking: list[str] = []
-    with closing(export.opened(build.file)) as database:
+def lacking(folder: Path) -> list[str]:
+    """Name the tables and columns that this version reads and a build does not have.
+
+    A build that was made by another version may lack some.
+    """
+    lost: list[str] = []
+    with closing(export.opened(folder / export.FILE)) as database:
         for table in TABLES:
             rows = database.execute(f"pragma table_info({quoted(table.name)})")
             there = {row[1] for row in rows}
             missing = [f"{table.name}.{name}" for name in table.schema if name not in there]
-            lacking += missing if there else [table.name]
-    if lacking:
+            lost += missing if there else [table.name]
+    return lost
+
+
+def require_known(folder: Path) -> None:
+    """Raise where a build lacks what this version of Segue reads.
+
+    Raises:
+        OtherVersion: says by which version it was made, and what it lacks.
+    """
+    lost = lacking(folder)
+    if lost:
+        made_by = read_manifest(folder).code_version
         raise OtherVersion(
-            f"{build.folder.name} was made by Segue {build.manifest.code_version} and lacks what "
-            f"this version reads: {', '.join(lacking)}. Run: segue build"
+            f"{folder.name} was made by Segue {made_by} and lacks what this version reads: "
+            f"{', '.join(lost)}. Run: segue build"
         )
 
 

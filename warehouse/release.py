@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from warehouse.choices import CHURN, read_choices
+from warehouse.choices import FILE as CHOICES
 from warehouse.errors import Busy, DamagedBuild, InputError, NothingPublished
 from warehouse.manifest import (
     ADVICE,
@@ -153,6 +154,7 @@ def heal(home: Home) -> list[str]:
         *(b for b in _build_folders(home) if not (b / MANIFEST).exists() and b.name != served),
         *home.root.glob(f"{home.pending_warehouse.name}*"),  # with its .wal and its .tmp folder
         *(link for link in [home.pending_current] if link.is_symlink()),
+        *home.root.glob(f".{CHOICES}.pending"),
     ]
     for path in leftovers:
         _remove(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from warehouse.choices import read_choices
 from warehouse.errors import NothingPublished
 from warehouse.manifest import damage, flush
+from warehouse.published import lacking
 from warehouse.release import Home, builds, promote, published
 
 logger = logging.getLogger(__name__)
@@ -81,13 +82,13 @@ def _found_again(home: Home, problem: str) -> Repair | None:
 
 
 def newest_whole(home: Home, but: str = "") -> str:
-    """Name the newest build that is whole and not held back; empty where there is none."""
+    """Name the newest build that is whole, not held back and of this version; empty if none is."""
     choices = read_choices(home.root)
     for manifest in reversed(builds(home)):
         folder = home.builds / manifest.name
         if manifest.name == but or choices.hold_on(manifest.build_id):
             continue
-        if not damage(folder):
+        if not damage(folder) and not lacking(folder):
             return manifest.name
     return ""
 

@@ -225,7 +225,6 @@ def _server(pages: bool) -> Iterator[None]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     where = ["--port", str(port), "--ui" if pages else "--no-ui"]
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    os.environ["PREFECT_UI_URL"] = f"http://127.0.0.1:{port}"
     os.environ["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(folder / "pages")  # to be written in
     log = folder / "server.log"
     with log.open("wb") as output:

@@ -13,6 +13,8 @@ from warehouse.errors import SegueError
 from warehouse.manifest import damage, read_manifest
 from warehouse.release import Home, published
 
+LEEWAY = timedelta(minutes=5)  # by which clocks may differ
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -57,14 +59,14 @@ def status(home: Home, max_age: timedelta, now: datetime | None = None) -> Statu
     fresh_at = max(
         [published_at, *(run.ended_at or "" for run in known if run.outcome in runs.GOOD)]
     )
-    stale = bool(fresh_at) and now - datetime.fromisoformat(fresh_at) > max_age
+    of_age = _problem_of_age(fresh_at, max_age, now)
     failed = _failed(known)
     plan = runs.schedule(home.root)
     return Status(
         build=build,
         published_at=published_at,
         fresh_at=fresh_at,
-        stale=stale,
+        stale=of_age.startswith("Stale"),
         last_run=known[0] if known else None,
         failing_since=failed[-1].started_at if failed else None,
         failures=len(failed),
@@ -73,7 +75,7 @@ def status(home: Home, max_age: timedelta, now: datetime | None = None) -> Statu
         cron=plan.cron if plan else "",
         scheduled=is_scheduled(home),
         next_run=next_run(plan.cron, plan.time_zone, now).isoformat() if plan else None,
-        problems=tuple(_problems(problem, stale, fresh_at, max_age, failed)),
+        problems=tuple(_problems(problem, of_age, failed)),
     )
 
 
@@ -112,13 +114,8 @@ def is_scheduled(home: Home) -> bool:
     return False
 
 
-def _problems(
-    nothing: str, stale: bool, fresh_at: str, max_age: timedelta, failed: list[runs.Run]
-) -> Iterator[str]:
-    if nothing:
-        yield nothing
-    if stale:
-        yield f"Stale: no run has ended well since {fresh_at}, more than {_in_hours(max_age)} ago."
+def _problems(nothing: str, of_age: str, failed: list[runs.Run]) -> Iterator[str]:
+    yield from filter(None, (nothing, of_age))
     if failed and failed[0].outcome == runs.WAITING:
         yield failed[0].message
     elif failed:
@@ -126,8 +123,16 @@ def _problems(
         yield f"Failing since {failed[-1].started_at}{times}: {failed[0].message}"
 
 
-def _in_hours(age: timedelta) -> str:
-    return f"{age.total_seconds() / 3600:g} h"
+def _problem_of_age(fresh_at: str, max_age: timedelta, now: datetime) -> str:
+    if not fresh_at:
+        return ""
+    age_of_it = now - datetime.fromisoformat(fresh_at)
+    if age_of_it > max_age:
+        hours = f"{max_age.total_seconds() / 3600:g} h"
+        return f"Stale: no run has ended well since {fresh_at}, more than {hours} ago."
+    if age_of_it < -LEEWAY:
+        return f"The clock says {now:%Y-%m-%d %H:%M} UTC, before the last run ended: {fresh_at}."
+    return ""
 
 
 def in_words(found: Status) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 import json
 import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,36 +15,6 @@ from warehouse.release import Home, held, published
 from warehouse.runs import runs
 
 TRACKS = Path(__file__).parents[1] / "builds" / "golden" / "tracks.csv"
-
-
-@contextmanager
-def listening(status=200, waits=None):
-    """Take what is sent to this machine; yield its address and the list of what came."""
-    came = []
-
-    class Taker(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"] or 0)).decode()
-            came.append((self.path, body))
-            if waits:
-                waits.wait()
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", came
-    finally:
-        if waits:
-            waits.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def titles(came):
@@ -64,7 +32,7 @@ def chosen(home, address, **more):
     )
 
 
-def test_people_hear_of_failure_and_recovery_and_the_monitor_of_every_run(tmp_path):
+def test_people_hear_of_failure_and_recovery_and_the_monitor_of_every_run(listening, tmp_path):
     home = tmp_path / "var"
     with listening() as (address, came):
         directly(chosen(home, address), False)
@@ -101,7 +69,7 @@ def test_people_hear_of_failure_and_recovery_and_the_monitor_of_every_run(tmp_pa
     assert [run.stage for run in runs(home)][2] == "checked"
 
 
-def test_another_run_that_goes_on_is_noted_and_nobody_is_woken(tmp_path):
+def test_another_run_that_goes_on_is_noted_and_nobody_is_woken(listening, tmp_path):
     with listening() as (address, came):
         with held(Home(tmp_path / "var")), pytest.raises(Busy):
             directly(chosen(tmp_path / "var", address), False)
@@ -110,7 +78,7 @@ def test_another_run_that_goes_on_is_noted_and_nobody_is_woken(tmp_path):
     assert [run.outcome for run in runs(tmp_path / "var")] == ["busy"]
 
 
-def test_damage_is_mended_and_said(tmp_path):
+def test_damage_is_mended_and_said(listening, tmp_path):
     home = Home(tmp_path / "var")
     with listening() as (address, came):
         first = directly(chosen(home.root, address), False).manifest.name
@@ -128,7 +96,7 @@ def test_damage_is_mended_and_said(tmp_path):
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_corrupt_manifest_no_longer_fails_every_night(tmp_path, force):
+def test_a_corrupt_manifest_no_longer_fails_every_night(listening, tmp_path, force):
     with listening() as (address, came):
         directly(chosen(tmp_path / "var", address), False)
         (published(Home(tmp_path / "var")) / "manifest.json").write_text("{")
@@ -137,7 +105,7 @@ def test_a_corrupt_manifest_no_longer_fails_every_night(tmp_path, force):
         assert len(titles(came)) == 1
 
 
-def test_a_night_after_a_rollback_says_that_it_is_held_back(tmp_path):
+def test_a_night_after_a_rollback_says_that_it_is_held_back(listening, tmp_path):
     with listening() as (address, came):
         for neighbours in (2, 3):
             directly(chosen(tmp_path / "var", address, neighbours=neighbours), False)
@@ -150,7 +118,7 @@ def test_a_night_after_a_rollback_says_that_it_is_held_back(tmp_path):
 
 
 @pytest.mark.parametrize("status", [404, 500, 302])
-def test_a_server_that_refuses_fails_no_run(tmp_path, status, caplog):
+def test_a_server_that_refuses_fails_no_run(listening, tmp_path, status, caplog):
     with listening(status) as (address, came):
         directly(chosen(tmp_path / "var", address), False)
         with pytest.raises(InputError):
@@ -161,7 +129,9 @@ def test_a_server_that_refuses_fails_no_run(tmp_path, status, caplog):
     assert "abc" not in caplog.text
 
 
-def test_a_server_that_never_answers_is_waited_for_a_moment_only(tmp_path, monkeypatch, caplog):
+def test_a_server_that_never_answers_is_waited_for_a_moment_only(
+    listening, tmp_path, monkeypatch, caplog
+):
     monkeypatch.setattr(notices, "SECONDS", 0.2)
     monkeypatch.setattr(notices, "NOTICE_SECONDS", 0.5)
     with (
@@ -173,7 +143,7 @@ def test_a_server_that_never_answers_is_waited_for_a_moment_only(tmp_path, monke
     assert "did not reach every address" in caplog.text
 
 
-def test_where_nobody_listens_the_run_goes_on(tmp_path, caplog):
+def test_where_nobody_listens_the_run_goes_on(listening, tmp_path, caplog):
     with listening() as (address, _):
         pass
     directly(chosen(tmp_path / "var", address), False)

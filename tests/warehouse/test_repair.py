@@ -1,9 +1,13 @@
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
 from warehouse.choices import ROLLED_BACK, Choices, write_choices
-from warehouse.manifest import Manifest, file_facts, write_manifest
+from warehouse.contracts import TABLES
+from warehouse.ddl import create_sqlite
+from warehouse.manifest import Manifest, damage, file_facts, write_manifest
 from warehouse.release import Home, builds, new_build, promote, published
 from warehouse.repair import newest_whole, repaired
 
@@ -17,18 +21,27 @@ def home(tmp_path):
 
 def finished(home, build_id):
     build = new_build(home, NOW, build_id)
-    (build / "segue.db").write_text("songs")
+    with closing(sqlite3.connect(build / "segue.db")) as database:
+        for table in TABLES:
+            database.execute(create_sqlite(table))
+    sealed(build, build_id)
+    return build.name
+
+
+def sealed(build, build_id):
     facts = file_facts(build)
     values: dict = {"name": build.name, "published_at": NOW.isoformat(), "code_version": "0.1.0"}
     write_manifest(build, Manifest(build_id, **values, **EMPTY, peak_memory_mb=1.0, files=facts))
-    return build.name
 
 
 EMPTY: dict = {"parameters": {}, "sources": {}, "counts": {}, "seconds": {}}
 
 
 def turned(home, name):
-    (home.builds / name / "segue.db").write_text("sonds")
+    file = home.builds / name / "segue.db"
+    whole = bytearray(file.read_bytes())
+    whole[-1] ^= 1
+    file.write_bytes(whole)
 
 
 def test_a_whole_build_and_an_empty_home_are_left_as_they_are(home):
@@ -45,7 +58,7 @@ def test_a_damaged_build_is_set_aside_and_the_last_good_one_is_served(home):
     repair = repaired(home)
     assert published(home).name == repair.served == names[1]
     assert repair.aside == home.root / "damaged" / names[3]
-    assert (repair.aside / "segue.db").read_text() == "sonds"
+    assert damage(repair.aside)
     assert "segue.db is not the file that was published" in str(repair)
     assert str(home.root / "damaged" / names[3]) in str(repair)
     assert repaired(home) is None
@@ -93,3 +106,14 @@ def test_only_the_last_damaged_build_is_kept(home):
         repaired(home)
     assert [path.name for path in (home.root / "damaged").iterdir()] == [names[1]]
     assert [manifest.name for manifest in builds(home)] == [names[0]]
+
+
+def test_a_build_of_another_version_takes_no_place(home):
+    names = [finished(home, build_id) for build_id in "abc"]
+    with closing(sqlite3.connect(home.builds / names[1] / "segue.db")) as database:
+        database.execute("drop table changes")
+    (home.builds / names[1] / "manifest.json").unlink()
+    sealed(home.builds / names[1], "b")
+    promote(home, names[2])
+    turned(home, names[2])
+    assert repaired(home).served == names[0]
