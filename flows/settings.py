@@ -18,12 +18,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from flows.connections.files import connection
 from warehouse.errors import InputError
+from warehouse.files.columns import chosen_columns
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "SEGUE_"
 FILES = ("tracks", "genres", "playlists", "ratings")
-SEPARATORS = dict.fromkeys(FILES, os.pathsep)  # other lists are separated by blanks
+SEPARATORS = dict.fromkeys(FILES, os.pathsep) | {"map": ";"}  # other lists are separated by blanks
 CRON_FIELD = re.compile(r"[\w*/,#?-]+")
 SECRETS = ("notify", "heartbeat")
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?")
@@ -50,6 +51,11 @@ class Settings(BaseSettings):
     )
     ratings: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Files of ratings, as SEGUE_TRACKS. None: those of the demo, or none."
+    )
+    map: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Which column of the files is meant, as title=Song name; several separated "
+        "by ';' or as a JSON array.",
     )
     held_out_share: float = Field(
         0.1, ge=0, le=0.5, description="Share of the playlists held out for the evaluation."
@@ -202,7 +208,7 @@ class Settings(BaseSettings):
     def _home_of_user(cls, home: Path) -> Path:
         return home.expanduser()
 
-    @field_validator(*FILES, "notify", "hosts", mode="before")
+    @field_validator(*FILES, "notify", "hosts", "map", mode="before")
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
@@ -236,6 +242,12 @@ class Settings(BaseSettings):
     @classmethod
     def _files_of_user(cls, files: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser() for path in files)
+
+    @field_validator("map", mode="after")
+    @classmethod
+    def _pairs(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
+        chosen_columns(pairs)
+        return pairs
 
     @field_validator("cron", mode="after")
     @classmethod

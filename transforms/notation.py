@@ -50,7 +50,8 @@ class Notation:
             only the whole column tells which commas and ampersands join.
         genres: what separates genres in a cell: ``list``, ``;``, ``|``, ``,``, or nothing.
         decimal: ``.`` or ``,``.
-        dates: the order of a numbered date, ``day first``, ``month first`` or ``unknown``.
+        dates: the order of a numbered date, ``day first``, ``month first`` or ``unknown``; or
+            ``as they are``, where the year comes first.
         duration: milliseconds in one unit of the column of lengths.
         percent: columns of shares that run from 0 to 100.
         loudness: ``dB``, or the range that stands for -60 to 0 dB: ``0 to 1`` or ``0 to 100``.
@@ -106,7 +107,7 @@ def in_words(notation: Notation, names: Sequence[str]) -> dict[str, str]:
         }[notation.artists],
         "genres": "lists" if notation.genres == "list" else f"separated by {notation.genres}",
         "duration_ms": units[notation.duration],
-        "release_date": dates if notation.dates == "unknown" else f"dates, {notation.dates}",
+        "release_date": dates if notation.dates == "unknown" else f"dates {notation.dates}",
         "loudness": "dB" if notation.loudness == "dB" else f"{notation.loudness}: -60 to 0 dB",
         **percent,
     }
@@ -307,6 +308,8 @@ def _dates(text: pl.Series) -> str:
     first, second = (
         parts.struct.field(n).cast(pl.Int64, strict=False).drop_nulls() for n in ("1", "2")
     )
+    if not len(first):
+        return "as they are"
     if (first > 12).any() != (second > 12).any():
         return "day first" if (first > 12).any() else "month first"
     points = text.str.contains(r"^\d{1,2}\.\d{1,2}\.\d{4}").any()

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from flows.nightly.summary import age
+from warehouse import contracts
 from warehouse.published import Published, Row
 
 REASONS = 12
@@ -121,6 +122,7 @@ class BuildReport:
         peak_memory_mb: the most that the build held at once.
         bytes: of all its files.
         sources: rows of the table ``sources``.
+        columns: rows of the table ``source_columns``, those that were passed over first.
         rejected: the commonest reasons, the most rows first.
         other_reasons: how many more reasons there are.
         oddities: rules of the table ``oddities`` that rows showed.
@@ -139,6 +141,7 @@ class BuildReport:
     peak_memory_mb: float
     bytes: int
     sources: list[Row]
+    columns: list[Row]
     rejected: list[RejectedCount]
     other_reasons: int
     oddities: list[Row]
@@ -168,6 +171,7 @@ def _about(build: Published) -> BuildReport:
         manifest.peak_memory_mb,
         sum(facts["bytes"] for facts in manifest.files.values()),
         build.rows("sources_read"),
+        _columns(build),
         reasons[:REASONS],
         len(reasons[REASONS:]),
         build.rows("oddities_met"),
@@ -176,6 +180,12 @@ def _about(build: Published) -> BuildReport:
         [_part(row) for row in build.rows("recipe_blocks")],
         [_earlier(row) for row in build.rows("builds_before", build_id=manifest.build_id)],
     )
+
+
+def _columns(build: Published) -> list[Row]:
+    """Return what became of every column; nothing of a build of before that was kept."""
+    known = contracts.SOURCE_COLUMNS.name in build.manifest.counts
+    return build.rows("columns_read") if known else []
 
 
 def _metrics(rows: list[Row]) -> list[MetricValues]:

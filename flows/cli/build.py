@@ -12,6 +12,7 @@ import typer
 from flows.cli.terminal import (
     Genres,
     Home,
+    Map,
     Neighbours,
     Playlists,
     Ratings,
@@ -32,6 +33,7 @@ def build(
     genres: Genres = None,
     playlists: Playlists = None,
     ratings: Ratings = None,
+    columns: Map = None,
     neighbours: Neighbours = None,
     home: Home = None,
     dask: Annotated[
@@ -53,7 +55,7 @@ def build(
 
     with reported_errors():
         files = files_by_option(tracks, genres, playlists, ratings)
-        chosen = settings_of(**files, neighbours=neighbours, home=home, dask=dask)
+        chosen = settings_of(**files, map=columns, neighbours=neighbours, home=home, dask=dask)
         run = refresh.directly if direct else refresh.by_prefect
         outcome = run(chosen, force)
         manifest = outcome.manifest
@@ -72,12 +74,14 @@ def build(
 def schedule(
     cron: Annotated[str | None, typer.Option(help="When.", show_default="0 3 * * *")] = None,
     time_zone: Annotated[
-        str | None, typer.Option(help="Such as Europe/Berlin.", show_default="UTC")
+        str | None,
+        typer.Option("--time-zone", "--timezone", help="As Europe/Berlin.", show_default="UTC"),
     ] = None,
     tracks: Tracks = None,
     genres: Genres = None,
     playlists: Playlists = None,
     ratings: Ratings = None,
+    columns: Map = None,
     neighbours: Neighbours = None,
     pages: Annotated[
         bool, typer.Option("--ui", help="Serve Prefect's own pages on this machine too.")
@@ -91,7 +95,7 @@ def schedule(
 
     with reported_errors():
         files = files_by_option(tracks, genres, playlists, ratings)
-        given = {**files, "neighbours": neighbours, "home": home}
+        given = {**files, "map": columns, "neighbours": neighbours, "home": home}
         chosen = settings_of(**given, cron=cron, time_zone=time_zone)
         next_run(chosen.cron, chosen.time_zone, datetime.now(UTC))
         planned(chosen)  # so that a wrong file is refused now, not tonight
@@ -101,6 +105,25 @@ def schedule(
         for kind in files:
             options[kind] = [str(path.resolve()) for path in getattr(chosen, kind)]
         serve_nightly(home_of(chosen), chosen.cron, chosen.time_zone, options, pages)
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="Files that a build might read.")],
+    kind: Annotated[
+        str | None,
+        typer.Option("--as", help="tracks, genres, playlists or ratings.", show_default="guess"),
+    ] = None,
+    columns: Map = None,
+) -> None:
+    """Show what a build would read of files: columns, values, the first rows; nothing is built."""
+    from flows.nightly.inspect import described, inspected
+    from warehouse.files.columns import chosen_columns
+
+    with reported_errors():
+        chosen = chosen_columns(columns or ())
+        for file in files:
+            out.print(described(inspected(file, kind, chosen)))
 
 
 @app.command()

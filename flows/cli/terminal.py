@@ -34,24 +34,34 @@ Home = Annotated[
 Tracks = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Track file (.csv, .csv.gz, .parquet); repeat it for several. "
+        help="Track file (.csv, .json, .parquet, ...); repeat it for several. "
         "Without any, the built-in demo catalogue is used."
     ),
 ]
 Genres = Annotated[
     list[Path] | None,
-    typer.Option(help="File of artist genres (.csv, .csv.gz, .parquet); repeat it for several."),
+    typer.Option(help="File of artist genres (.csv, .json, .parquet, ...); repeat it for several."),
 ]
 Playlists = Annotated[
     list[Path] | None,
     typer.Option(
-        help="File of playlists (.csv, .csv.gz, .parquet, or a .json export from Spotify); "
+        help="File of playlists (.csv, .txt, .parquet, or a .json export from Spotify, ...); "
         "repeat it for several."
     ),
 ]
 Ratings = Annotated[
     list[Path] | None,
-    typer.Option(help="File of ratings, 1 to 5 (.csv, .csv.gz, .parquet); repeat it for several."),
+    typer.Option(
+        help="File of ratings, 1 to 5 (.csv, .json, .parquet, ...); repeat it for several."
+    ),
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="COLUMN=NAME",
+        help='Which column of the files is meant, as title="Song name"; repeat it for several.',
+    ),
 ]
 Neighbours = Annotated[int | None, typer.Option(help="Recommendations per song.", show_default="5")]
 

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,7 @@ from flows.nightly.progress import Progress
 from transforms import arrays as features
 from transforms import families, matching, signals
 from transforms import tracks as cleaning
-from transforms.notation import Notation, judged
+from transforms.notation import Notation, in_words, judged
 from warehouse import contracts, release, store
 from warehouse.errors import InputError
 from warehouse.files import sources
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 COMMON_REASONS = 3
+LONGEST_REASON = 160
 SAMPLE_ROWS = 20_000  # by which it is judged how a file writes its values
 
 
@@ -56,10 +58,11 @@ def read_tracks(plan: Plan, progress: Progress) -> None:
                     read += batch.records
                     passed_over += clean.passed_over + batch.passed_over
                     advance(batch.records)
+                _note_columns(warehouse, source, notation)
                 row = (file, source.name, source.format, source.sha256, read, passed_over)
                 warehouse.append(contracts.FILES, _one_row(contracts.FILES, row))
         _require_unchanged(plan, plan.tracks)
-        _require_usable(warehouse, contracts.FILES, plan.settings.max_rejected_share)
+        _require_usable(plan, warehouse, contracts.FILES)
         warehouse.append(contracts.ODDITIES, cleaning.oddity_rows(oddities))
 
 
@@ -75,6 +78,24 @@ def _judged(source: sources.Source) -> tuple[Notation, Iterator[sources.Batch]]:
         return Notation(), batches
     sample = pl.concat(one.rows.head(SAMPLE_ROWS) for one in first)
     return judged(sample, source.names), chain(first, batches)
+
+
+def _note_columns(warehouse: store.Warehouse, source: sources.Source, notation: Notation) -> None:
+    """Write down, and log, what became of every column of a file."""
+    words = in_words(notation, [*source.names]) if source.kind == "tracks" else {}
+    rows = []
+    for use in source.uses:
+        how = "; ".join(part for part in (use.why, words.get(use.used_as, "")) if part)
+        rows.append((source.name, use.position + 1, use.column, use.used_as or None, how))
+    schema = contracts.SOURCE_COLUMNS.schema
+    warehouse.append(contracts.SOURCE_COLUMNS, pl.DataFrame(rows, schema=schema, orient="row"))
+    read = [f"{use.used_as} from {use.column!r}" for use in source.uses if use.used_as]
+    over = [repr(use.column) for use in source.uses if not use.used_as]
+    logger.info(
+        "%s is read as %s (%s): %s; passed over: %s%s",
+        *(source.name, source.kind, source.format, ", ".join(read) or "its entries"),
+        *(", ".join(over) or "nothing", "".join(f"; {note}" for note in source.notes)),
+    )
 
 
 def _keep(
@@ -114,9 +135,7 @@ def _require_unchanged(plan: Plan, read: Sequence[sources.Source]) -> None:
         )
 
 
-def _require_usable(
-    warehouse: store.Warehouse, table: contracts.Table, max_rejected_share: float
-) -> None:
+def _require_usable(plan: Plan, warehouse: store.Warehouse, table: contracts.Table) -> None:
     """Stop if a file has no rows, or too many that could not be used."""
     files = warehouse.frame(table)
     empty = files.filter(pl.col("rows_read") == 0)["source"].to_list()
@@ -128,21 +147,42 @@ def _require_usable(
     counts = files.join(
         rejected.group_by("source").len("rejected"), on="source", how="left"
     ).with_columns(pl.col("rejected").fill_null(0))
-    over = counts.filter(pl.col("rejected") > max_rejected_share * pl.col("rows_read"))
+    over = counts.filter(
+        pl.col("rejected") > plan.settings.max_rejected_share * pl.col("rows_read")
+    )
     if over.height:
-        raise InputError("\n".join(_too_many(row, rejected) for row in over.iter_rows(named=True)))
+        kept = _kept_rejects(plan.home, rejected, over["source"].to_list())
+        lines = [_too_many(row, rejected) for row in over.iter_rows(named=True)]
+        advice = (
+            f"Every rejected row is in {kept}. Mend the file, say which column is meant with "
+            "--map (segue inspect shows what is read as what), or raise SEGUE_MAX_REJECTED_SHARE."
+        )
+        raise InputError("\n".join([*lines, advice]))
+
+
+def _kept_rejects(home: release.Home, rejected: pl.DataFrame, names: list[str]) -> Path:
+    """Write the rejected rows of files where they can be read although nothing is published."""
+    path = home.root / "rejected.csv"
+    rejected.filter(pl.col("source").is_in(names)).write_csv(path)
+    return path
 
 
 def _too_many(file: dict[str, Any], rejected: pl.DataFrame) -> str:
-    reasons = rejected.filter(pl.col("source") == file["source"])["reason"]
-    kinds = Counter(reasons.str.replace_all("'[^']*' ", ""))  # whatever the value was
-    shown = [f"  {count:,} x {kind}" for kind, count in kinds.most_common(COMMON_REASONS)]
+    rows = rejected.filter(pl.col("source") == file["source"]).with_columns(
+        kind=pl.col("reason").str.replace_all("'[^']*' ", "")  # whatever the value was
+    )
+    kinds = rows.group_by("kind", maintain_order=True).agg(pl.len(), pl.first("line", "reason"))
+    commonest = kinds.sort("len", descending=True, maintain_order=True).head(COMMON_REASONS)
+    shown = [
+        f"  {count:,} x {kind}; first in line {line}: {reason[:LONGEST_REASON]}"
+        for kind, count, line, reason in commonest.iter_rows()
+    ]
     share = file["rejected"] / file["rows_read"]
     head = (
         f"{file['source']}: {file['rejected']:,} of {file['rows_read']:,} rows ({share:.1%}) "
         "cannot be used, more than SEGUE_MAX_REJECTED_SHARE allows. Most common reasons:"
     )
-    return "\n".join([head, *shown, "Correct the file, or raise SEGUE_MAX_REJECTED_SHARE."])
+    return "\n".join([head, *shown])
 
 
 def read_signals(plan: Plan, progress: Progress) -> None:
@@ -160,7 +200,8 @@ def read_signals(plan: Plan, progress: Progress) -> None:
         for table in (*SIGNAL_READINGS.values(), contracts.SIGNAL_FILES):
             warehouse.clear(table)
         for file, source in enumerate(plan.signals):
-            warehouse.clear(contracts.REJECTED_ROWS, source.name)  # of a try before this one
+            for table in (contracts.REJECTED_ROWS, contracts.SOURCE_COLUMNS):
+                warehouse.clear(table, source.name)  # of a try before this one
             read = passed_over = 0
             for batch in sources.batches(source):
                 clean = _cleaned_signal(batch, source, file)
@@ -169,11 +210,12 @@ def read_signals(plan: Plan, progress: Progress) -> None:
                 read += batch.records
                 passed_over += clean.passed_over + batch.passed_over
                 advance(batch.records)
+            _note_columns(warehouse, source, Notation())
             known = (file, source.name, source.kind, source.format, source.sha256, read)
             row = _one_row(contracts.SIGNAL_FILES, (*known, 0, 0, 0, passed_over))
             warehouse.append(contracts.SIGNAL_FILES, row)
         _require_unchanged(plan, plan.signals)
-        _require_usable(warehouse, contracts.SIGNAL_FILES, plan.settings.max_rejected_share)
+        _require_usable(plan, warehouse, contracts.SIGNAL_FILES)
 
 
 def _cleaned_signal(batch: sources.Batch, source: sources.Source, file: int) -> signals.Cleaned:

@@ -19,6 +19,7 @@ from warehouse.connectors.snapshots import FOLDER, Origin, origin
 from warehouse.demo import files as demo
 from warehouse.errors import SegueError
 from warehouse.files import sources
+from warehouse.files.columns import chosen_columns
 from warehouse.files.sources import Kind, Source
 from warehouse.identity import build_id
 from warehouse.manifest import Manifest, read_manifest, sha256
@@ -96,6 +97,8 @@ class Plan:
 def _parameters(settings: Settings) -> dict[str, Any]:
     names = {"neighbours", "max_rejected_share", "max_variance_share", "row_count_tolerance"}
     names |= {"held_out_share", "hub_cap", "evaluation_tolerance", "engine", "min_recall"}
+    if settings.map:
+        names |= {"map"}
     return settings.model_dump(mode="json", include=names)
 
 
@@ -109,7 +112,7 @@ def planned(settings: Settings) -> Plan:
     tracks = files.pop("tracks")
     mbids = _named(settings.home, snapshots(settings.home, settings.connections).get("mbids", ()))
     stamps = tuple(stamp(path) for paths in (tracks, *files.values()) for path in paths)
-    found = sources.opened(tracks, files)
+    found = sources.opened(tracks, files, chosen_columns(settings.map))
     origins = {one.name: fetched[one.path] for one in found if one.path in fetched}
     origins |= {one.name: known for one in mbids if (known := origin(one.path))}
     hashes = {f"{source.kind} {source.name}": source.sha256 for source in found}

@@ -3,7 +3,14 @@
 Pure data. Importing this package opens no file and no connection.
 """
 
-from warehouse.contracts.builds import BUILDS, CHECKS, ODDITIES, REJECTED_ROWS, SOURCES
+from warehouse.contracts.builds import (
+    BUILDS,
+    CHECKS,
+    ODDITIES,
+    REJECTED_ROWS,
+    SOURCE_COLUMNS,
+    SOURCES,
+)
 from warehouse.contracts.changes import CHANGES, LIST_CHANGES
 from warehouse.contracts.columns import SONG_ID, Column, DType, Table, View
 from warehouse.contracts.groups import (
@@ -114,6 +121,7 @@ __all__ = [
     "SONG_MBIDS",
     "SONG_TASTES",
     "SOURCES",
+    "SOURCE_COLUMNS",
     "TABLES",
     "TASTES",
     "TASTE_SONGS",
@@ -153,6 +161,7 @@ TABLES = (
     FEATURES,
     EVALUATION,
     SOURCES,
+    SOURCE_COLUMNS,
     REJECTED_ROWS,
     UNMATCHED_TRACKS,
     ODDITIES,

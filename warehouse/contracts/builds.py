@@ -68,6 +68,26 @@ SOURCES = Table(
 )
 
 
+SOURCE_COLUMNS = Table(
+    name="source_columns",
+    about="Every column of every input file: what it was read as, or why it was passed over.",
+    key=("source", "position"),
+    source="Decided when the files were recognised; see docs/files.md.",
+    columns=(
+        Column("source", pl.String, "Name of the file.", references="sources.source"),
+        Column("position", pl.Int64, "Position in the file, from 1.", low=1),
+        Column("column", pl.String, "Name in the file; empty where it has none."),
+        Column(
+            "used_as",
+            pl.String,
+            "The column of Segue's that it was read as. Null: it was passed over.",
+            nullable=True,
+        ),
+        Column("how", pl.String, "How that was decided, and how its values were read."),
+    ),
+)
+
+
 REJECTED_ROWS = Table(
     name="rejected_rows",
     about="Rows that could not be used, each as it came, with the reason.",

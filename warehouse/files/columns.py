@@ -111,6 +111,26 @@ def uses(
     return tuple(found)
 
 
+def chosen_columns(pairs: Sequence[str]) -> dict[str, str]:
+    """Read what somebody has said of columns: pairs such as ``title=Song name``.
+
+    Raises:
+        InputError: a pair is none, or names no column of Segue's.
+    """
+    chosen = {}
+    known = sorted({ours for words in WORDS.values() for ours in words})
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        ours, theirs = ours.strip(), theirs.strip().strip('"')
+        if not equals or ours not in known or not theirs:
+            raise InputError(
+                f'Expected --map as COLUMN=NAME, such as title="Song name", got {pair!r}. '
+                f"COLUMN is one of {', '.join(known)}; NAME is what the file calls it."
+            )
+        chosen[ours] = theirs
+    return chosen
+
+
 def _holder(taken: Mapping[int, tuple[str, str]], ours: str, header: Sequence[str]) -> int | None:
     return next((place for place, (name, _) in taken.items() if name == ours), None)
 

@@ -137,20 +137,21 @@ def _decodes(line: bytes, encoding: str) -> bool:
     return True
 
 
-def plain_blocks(stream: IO[bytes], dialect: Dialect) -> Iterator[bytes]:
+def plain_blocks(stream: IO[bytes], dialect: Dialect, size: int = 0) -> Iterator[bytes]:
     """Yield a stream in UTF-8 with line feeds, a bounded number of bytes at a time.
 
     What cannot be decoded stays as it is, so that its line is found to be no text.
     """
+    size = size or BLOCK_BYTES
     if dialect.encoding == "utf-8" and not dialect.returns:
-        while block := stream.read(BLOCK_BYTES):
+        while block := stream.read(size):
             yield block
         return
     decoder = codecs.getincrementaldecoder(dialect.encoding)("surrogateescape")
     if dialect.encoding.startswith("utf-16"):
         decoder = codecs.getincrementaldecoder(dialect.encoding)("replace")
     while True:
-        block = stream.read(BLOCK_BYTES)
+        block = stream.read(size)
         text = decoder.decode(block, final=not block)
         text = text.replace("\r", "\n") if dialect.returns else text
         if text:

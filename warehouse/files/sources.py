@@ -50,6 +50,7 @@ class Source:
         sha256: hash of the file as it lies on disk.
         dialect: of a text.
         notes: what is unusual about it.
+        block_bytes: of a text that are read at a time.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Source:
     sha256: str
     dialect: Dialect | None = None
     notes: tuple[str, ...] = ()
+    block_bytes: int = 0
 
     @property
     def path(self) -> Path:
@@ -122,10 +124,23 @@ def opened(
     for _, path in given:
         _require_file(path)
     names = _short_names([path for _, path in given])
-    return [
+    found = [
         recognised(Content(path), kind, name, chosen)
         for (kind, path), name in zip(given, names, strict=True)
     ]
+    _require_chosen(found, chosen)
+    return found
+
+
+def _require_chosen(found: Sequence[Source], chosen: Mapping[str, str]) -> None:
+    """Refuse to pass over in silence what somebody has said of a column that no file has."""
+    known = {use.column for source in found for use in source.uses}
+    absent = [f"{ours}={theirs}" for ours, theirs in chosen.items() if theirs not in known]
+    if absent:
+        names = sorted(name for name in known if name)
+        raise InputError(
+            f"--map {', '.join(absent)}: no file has such a column. Found: {', '.join(names)}."
+        )
 
 
 def recognised(
@@ -137,6 +152,8 @@ def recognised(
         InputError: it cannot be read, or not as this kind.
     """
     try:
+        if content.data is None:
+            _require_file(content.path)
         return _recognised(content, kind, name, chosen)
     except UNREADABLE as error:
         raise InputError(f"{content.name}: cannot be read: {_cause(error)}.") from error
@@ -325,7 +342,7 @@ def _text_batches(source: Source) -> Iterator[Batch]:
     if dialect is None:
         raise ValueError(f"{source.name} is no text")
     with source.content.opened() as stream:
-        blocks = dialects.plain_blocks(stream, dialect)
+        blocks = dialects.plain_blocks(stream, dialect, source.block_bytes)
         width = len(dialect.header)
         for rows, malformed in records(blocks, dialect.first, width, dialect.separator):
             yield Batch(_named(rows, source.uses), malformed)
