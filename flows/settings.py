@@ -107,29 +107,29 @@ class Settings(BaseSettings):
         1.0,
         ge=0,
         le=1,
-        description="Share of lists that may change on the same sources; with more the build waits "
+        description="Share of lists that may change on the same sources; beyond it the build waits "
         "for `segue publish`. 1: any.",
     )
     max_age: timedelta = Field(
         timedelta(hours=26),
         gt=timedelta(0),
-        description="Time without a run that ended well after which all is said to be stale, "
+        description="Time without a successful run after which the build counts as stale, "
         "such as 26h, 90m or 1d12h.",
     )
     notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         exclude=True,
-        description="Who is told of failures and of recovery: addresses as Apprise writes them, "
-        "separated by blanks or as a JSON array.",
+        description="Who is told of failures and recoveries: Apprise addresses separated by "
+        "blanks, or a JSON array.",
     )
     heartbeat: SecretStr | None = Field(
         None,
         exclude=True,
         description="Address of a check that is told of every run, such as healthchecks.io's.",
     )
-    keep: int = Field(7, ge=1, description="Builds to keep, besides the one that is served.")
+    keep: int = Field(7, ge=1, description="Builds to keep besides the one that is served.")
     cron: str = Field("0 3 * * *", description="When to refresh: five cron fields.")
-    time_zone: str = Field("UTC", description="In which SEGUE_CRON is read: such as Europe/Berlin.")
+    time_zone: str = Field("UTC", description="Time zone of SEGUE_CRON, such as Europe/Berlin.")
     host: str = Field("127.0.0.1", min_length=1, description="Address that the site listens on.")
     port: int = Field(8001, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
     base_url: str = Field(
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     allow_sql: bool = Field(False, description="Let visitors of the site run their own SQL.")
     allow_download: bool = Field(False, description="Let visitors download the database file.")
     exports: bool = Field(
-        True, description="Let visitors fetch whole tables, but for those that hold private things."
+        True, description="Let visitors fetch whole tables, except those with private data."
     )
     suggest_facets: bool = Field(
         False, description="Let the site suggest facets on table pages, which is slow."
@@ -154,20 +154,20 @@ class Settings(BaseSettings):
 
     connections: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="What builds read of other services, separated by blanks, such as "
+        description="What builds read from other services, separated by blanks, such as "
         "'listenbrainz:NAME subsonic'; fetched by segue fetch.",
     )
     fetch_first: bool = Field(
         False, description="Fetch the connections before each scheduled build."
     )
     contact: str = Field(
-        "", description="Your e-mail address or page, which other services are told."
+        "", description="Your e-mail address or page, given to other services as a contact."
     )
     noncommercial: bool = Field(
-        False, description="Use what others license for non-commercial use alone."
+        False, description="Use data that is licensed for non-commercial use only."
     )
     listenbrainz_token: SecretStr = Field(
-        SecretStr(""), exclude=True, description="Token of your account at ListenBrainz."
+        SecretStr(""), exclude=True, description="Token of your ListenBrainz account."
     )
     listenbrainz_url: str = Field(
         "https://api.listenbrainz.org", description="Address of ListenBrainz."

@@ -78,8 +78,8 @@ def read_choices(root: Path) -> Choices:
         return Choices()
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{path} cannot be read: {error}. It holds which builds are held back and pinned: "
-            "mend it, or delete it to let everything be published and pruned again."
+            f"{path} cannot be read: {error}. It says which builds are held back and pinned: "
+            "repair it, or delete it to let everything be published and pruned again."
         ) from error
 
 

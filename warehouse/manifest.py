@@ -106,7 +106,7 @@ def _manifest_breaches(values: object) -> list[str]:
     if not all(isinstance(f, dict) and f.keys() >= {"sha256", "bytes"} for f in facts):
         breaches.append("files has an entry without sha256 or bytes")
     if SEAL in values and values[SEAL] != _seal(values):  # earlier versions sealed nothing
-        breaches.append("it was changed since it was sealed")
+        breaches.append("it has been changed since it was sealed")
     return breaches
 
 
@@ -175,7 +175,7 @@ def _wrong_hash(path: Path, facts: FileFacts) -> str:
         same = sha256(path) == facts["sha256"]
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
-    return "" if same else f"{path} is not the file that was published: its hash is another"
+    return "" if same else f"{path} is not the file that was published: its hash differs"
 
 
 def read_manifest(build: Path) -> Manifest:

@@ -116,8 +116,8 @@ def _opened_lock(home: Home, lock: Path) -> int:
         return os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise InputError(
-            f"Expected a folder to write in at {home.root}, got: {error.strerror}. "
-            "Mend it or name another with --home or SEGUE_HOME."
+            f"Expected a writable folder at {home.root}, got: {error.strerror}. "
+            "Fix it, or name another with --home or SEGUE_HOME."
         ) from error
 
 
@@ -225,7 +225,7 @@ def promote(home: Home, name: str) -> str | None:
     build = home.builds / name
     if not BUILD_NAME.fullmatch(name) or not build.is_dir():
         there = ", ".join(b.name for b in _build_folders(home)) or "none"
-        raise InputError(f"There is no build {name} in {home.builds}; there are: {there}.")
+        raise InputError(f"There is no build {name} in {home.builds}. There is: {there}.")
     if home.current.exists() and not home.current.is_symlink():
         raise InputError(f"Expected a link at {home.current}, got a file or folder: move it away.")
     wrong = damage(build)
@@ -256,7 +256,7 @@ def _why_nothing(home: Home) -> str:
     if not home.current.is_symlink() and not there:
         return f"Nothing is published in {home.root} yet. Run: segue build"
     lost = (
-        f"{home.current} points at {home.current.readlink()}, which is gone"
+        f"{home.current} points to {home.current.readlink()}, which is gone"
         if home.current.is_symlink()
         else f"{home.current}, the link to the build that is served, is gone"
     )

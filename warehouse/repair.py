@@ -35,12 +35,12 @@ class Repair:
 
     def __str__(self) -> str:
         now = (
-            f"{self.served} is served in its place"
+            f"{self.served} is served instead"
             if self.served
-            else "No other build was whole, so nothing is served until one is made"
+            else "No other build was intact, so nothing is served until one is made"
         )
         moved = f" It was moved to {self.aside}." if self.aside else ""
-        return f"What was served was damaged: {'; '.join(self.problems)}.{moved} {now}."
+        return f"The served build was damaged: {'; '.join(self.problems)}.{moved} {now}."
 
 
 def repaired(home: Home) -> Repair | None:

@@ -250,7 +250,7 @@ def _suppressed(root: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        logger.warning("%s cannot be used, so runs are not noted: %s", root / FILE, error)
+        logger.warning("%s cannot be used, so runs are not recorded: %s", root / FILE, error)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def build(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Dask scheduler whose workers search, or local for processes here.",
+            help="Dask scheduler whose workers do the search, or local for processes here.",
             show_default="threads",
         ),
     ] = None,
@@ -72,7 +72,9 @@ def build(
 
 @app.command()
 def schedule(
-    cron: Annotated[str | None, typer.Option(help="When.", show_default="0 3 * * *")] = None,
+    cron: Annotated[
+        str | None, typer.Option(help="When to refresh.", show_default="0 3 * * *")
+    ] = None,
     time_zone: Annotated[
         str | None,
         typer.Option("--time-zone", "--timezone", help="As Europe/Berlin.", show_default="UTC"),
@@ -84,11 +86,11 @@ def schedule(
     columns: Map = None,
     neighbours: Neighbours = None,
     pages: Annotated[
-        bool, typer.Option("--ui", help="Serve Prefect's own pages on this machine too.")
+        bool, typer.Option("--ui", help="Also serve Prefect's own pages on this machine.")
     ] = False,
     home: Home = None,
 ) -> None:
-    """Refresh the build every night, until stopped; a run that was missed is caught up."""
+    """Refresh the build every night until stopped; missed runs are made up for."""
     from flows.nightly.plan import planned
     from flows.nightly.schedule import next_run, serve_nightly
     from flows.settings import keep_prefect_private

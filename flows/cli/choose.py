@@ -11,11 +11,11 @@ from flows.cli.terminal import Home, app, home_of, out, reported_errors, setting
 def builds(
     keep: Annotated[
         int | None,
-        typer.Option(min=1, help="Delete all but this many besides what stays anyway."),
+        typer.Option(min=1, help="Delete all but this many, besides those that stay anyway."),
     ] = None,
     home: Home = None,
 ) -> None:
-    """List the builds that are kept, newest last.
+    """List the builds on disk, newest last.
 
     What is served, pinned, waiting to be published or open in a site stays anyway.
     """
@@ -53,7 +53,7 @@ def rollback(
     name: Annotated[str | None, typer.Argument(help="A build listed by `segue builds`.")] = None,
     home: Home = None,
 ) -> None:
-    """Serve an earlier build again: the one named, or the one before.
+    """Go back to an earlier build: the one named, or the one before the current one.
 
     What was served is held back: it is not published again by itself, until `segue publish` or
     until its sources, the code or the settings change.
@@ -70,10 +70,10 @@ def rollback(
 
 @app.command()
 def publish(
-    name: Annotated[str | None, typer.Argument(help="A build of `segue builds`.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A build listed by `segue builds`.")] = None,
     home: Home = None,
 ) -> None:
-    """Serve a build that waits or is held back: the one named, or the last."""
+    """Serve a build that is waiting or held back: the one named, or the newest."""
     from warehouse import operate
 
     with reported_errors():
@@ -82,11 +82,11 @@ def publish(
 
 @app.command()
 def pin(
-    name: Annotated[str, typer.Argument(help="A build of `segue builds`.")],
+    name: Annotated[str, typer.Argument(help="A build listed by `segue builds`.")],
     remove: Annotated[bool, typer.Option("--remove", help="Let it be deleted again.")] = False,
     home: Home = None,
 ) -> None:
-    """Keep a build, however many are made after it."""
+    """Keep a build, however many follow."""
     from warehouse import operate
 
     with reported_errors():

@@ -68,19 +68,19 @@ def fetch(
 def push(
     service: Annotated[str, typer.Argument(help="listenbrainz, subsonic or spotify.")],
     file: Annotated[
-        str | None, typer.Argument(help="What was saved, to push a mix of it; - for stdin.")
+        str | None, typer.Argument(help="Saved songs, to push a mix of them; - for stdin.")
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--for", help="Push what is recommended to this listener.")
+        str | None, typer.Option("--for", help="Push the recommendations for this listener.")
     ] = None,
     as_it_is: Annotated[
         bool, typer.Option("--as-is", help="Push the list of FILE itself, not a mix of it.")
     ] = False,
-    title: Annotated[str | None, typer.Option(help="What the playlist is called.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the playlist.")] = None,
     export: Annotated[
         str | None,
         typer.Option(
-            help="Where ListenBrainz carries it on to by the account that you linked there: "
+            help="Where ListenBrainz passes it on, through the account that you linked there: "
             "spotify, apple_music or soundcloud."
         ),
     ] = None,
@@ -96,7 +96,7 @@ def push(
         if service not in pushing.PUSHES:
             raise InputError(f"Expected one of {', '.join(pushing.PUSHES)}, got {service!r}.")
         if (file is None) == (user is None):
-            raise InputError("Give a FILE or --for NAME, and not both.")
+            raise InputError("Give either a FILE or --for NAME.")
         if export and (service != "listenbrainz" or export not in pushing.EXPORTS):
             raise InputError(f"--export is for listenbrainz: {', '.join(pushing.EXPORTS)}.")
         build = Published(release.published(home_of(chosen)))
@@ -109,7 +109,7 @@ def push(
         done = pushing.push(chosen, build, service, listed.called(title), export)
         out.print(f"{done.songs:,} songs: {done.place}")
         if done.elsewhere:
-            out.print(f"Carried on to {export}: {done.elsewhere}")
+            out.print(f"Passed on to {export}: {done.elsewhere}")
         for song in done.missing[:UNNAMED_SHOWN]:
             err.print(f"  not there: {song.artist} - {song.title}", markup=False)
         if len(done.missing) > UNNAMED_SHOWN:

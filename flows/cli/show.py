@@ -14,12 +14,14 @@ from flows.cli.terminal import Home, app, home_of, out, reported_errors, setting
 @app.command()
 def serve(
     home: Home = None,
-    host: Annotated[str | None, typer.Option(help="Address.", show_default="127.0.0.1")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
     port: Annotated[
         int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8001")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that answer.", show_default="1")
+        int | None, typer.Option(help="Number of server processes.", show_default="1")
     ] = None,
     allow_sql: Annotated[bool | None, typer.Option(help="Let visitors run their own SQL.")] = None,
     allow_download: Annotated[
@@ -63,12 +65,12 @@ def serve(
 @app.command()
 def status(
     check: Annotated[
-        bool, typer.Option("--check", help="Exit with code 1 where anything is wrong.")
+        bool, typer.Option("--check", help="Exit with code 1 if anything is wrong.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     home: Home = None,
 ) -> None:
-    """Say which build is served, how the last runs went, when the next is, what was fetched."""
+    """Show which build is served, how runs went, when the next is due, and what was fetched."""
     from flows.connections import fetch as fetching
     from flows.nightly import status as watching
     from flows.nightly import summary
@@ -101,11 +103,11 @@ def _show_snapshots(snapshots: Sequence[tuple[str, ...]]) -> None:
 
 @app.command()
 def runs(
-    limit: Annotated[int, typer.Option(min=1, help="Runs to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many runs to show.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     home: Home = None,
 ) -> None:
-    """List the runs, failed ones too, newest first."""
+    """List the runs, including failed ones, newest first."""
     from flows.nightly.status import first_line
     from warehouse.runs import runs as noted
 
@@ -122,18 +124,18 @@ def runs(
             started = f"{run.started_at[:10]} {run.started_at[11:19]}"
             words = first_line(run)
             table.add_row(started, took, run.cause, run.outcome, code, run.stage, words)
-        out.print(table if known else "No run has been noted here yet.")
+        out.print(table if known else "No runs are on record here yet.")
 
 
 @app.command()
 def diff(
     old: Annotated[str | None, typer.Argument(help="A build.", show_default="before")] = None,
     new: Annotated[str | None, typer.Argument(help="A build.", show_default="served")] = None,
-    examples: Annotated[int, typer.Option(min=0, help="To show of each kind.")] = 5,
+    examples: Annotated[int, typer.Option(min=0, help="How many to show of each kind.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="All changes, in JSON.")] = False,
     home: Home = None,
 ) -> None:
-    """Say what changed between two builds: songs, lists, columns, settings, sources, evaluation."""
+    """Show the changes between two builds: songs, lists, columns, settings, sources, scores."""
     from flows.nightly import changes
     from warehouse import operate
 

@@ -102,7 +102,7 @@ def _age(known: Origin, now: datetime) -> str:
 
 def _listenbrainz(chosen: Settings, one: Connection, clock: Clock | None) -> list[Fetched]:
     if not one.who:
-        raise InputError("ListenBrainz needs the name of a person: listenbrainz:NAME.")
+        raise InputError("ListenBrainz needs a user name: listenbrainz:NAME.")
     with listenbrainz_client(chosen, clock) as client:
         return listenbrainz.fetch_person(client, chosen.home, one.who)
 
@@ -118,9 +118,9 @@ def _musicbrainz(chosen: Settings, one: Connection, clock: Clock | None) -> list
             with musicbrainz_client(chosen, clock) as itself:
                 return musicbrainz.fetch_genres(brainz, itself, chosen.home, songs)
     raise InputError(
-        "Say what of MusicBrainz: musicbrainz:mbids (recordings of songs), musicbrainz:genres "
+        "Say what to fetch: musicbrainz:mbids (recordings of songs), musicbrainz:genres "
         "(genres of artists), or musicbrainz:genres-slowly (which also asks MusicBrainz itself, "
-        f"one artist in two seconds); got {str(one)!r}."
+        f"one artist every two seconds); got {str(one)!r}."
     )
 
 

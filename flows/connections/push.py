@@ -62,7 +62,9 @@ def recommended(build: Published, user: str) -> Playlist:
     if not ids:
         people = sorted({name for name, *_ in rows})
         shown = ", ".join(people[:5]) + (", ..." if len(people) > 5 else "")
-        raise InputError(f"Nothing is recommended to {user!r}; there are: {shown or 'nobody'}.")
+        raise InputError(
+            f"There are no recommendations for {user!r}; there are some for: {shown or 'nobody'}."
+        )
     return Playlist(f"Segue for {user}", _songs(mixes.described(build, ids)))
 
 
@@ -134,7 +136,7 @@ def to_listenbrainz(
     missing = tuple(song for song in playlist.songs if song.song_id not in known)
     if not mbids:
         raise InputError(
-            "ListenBrainz takes songs by their recordings, and of none of these it is known. Run "
+            "ListenBrainz takes songs by their recordings, but none of these has a known one. Run "
             "segue fetch musicbrainz:mbids, then build with SEGUE_CONNECTIONS=musicbrainz:mbids."
         )
     with listenbrainz_client(chosen, clock) as client:

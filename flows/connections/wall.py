@@ -16,7 +16,7 @@ from warehouse.manifest import sha256
 logger = logging.getLogger(__name__)
 
 Kind = TypeVar("Kind", bound=str)
-WHY_DISPLAY = "{service} lends it for display alone, so that nothing may be learnt from it"
+WHY_DISPLAY = "{service} provides it for display only, so nothing may be learnt from it"
 WHY_NON_COMMERCIAL = (
     "its licence is for non-commercial use ({terms}): set SEGUE_NONCOMMERCIAL=1 if yours is"
 )

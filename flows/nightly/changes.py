@@ -116,7 +116,7 @@ def in_words(tables: Mapping[contracts.Table, pl.DataFrame], examples: int = 5) 
         shown = rows.sort("popularity", descending=True, nulls_last=True, maintain_order=True)
         lines += [f"  {_in_words(row)}" for row in shown.head(examples).iter_rows(named=True)]
     if lists.height:
-        lines.append(f"lists that changed: {changes.churn(lists):.1%} of those of both builds")
+        lines.append(f"lists that changed: {changes.churn(lists):.1%} of those in both builds")
     for popularity, overlap, count in lists.iter_rows():
         lines.append(f"  {popularity:<9} {overlap} of 5 shared: {count:,}")
     return lines

@@ -42,7 +42,7 @@ def engine(settings: Settings, vectors: SingleMatrix) -> Iterator[Engine]:
 def _require_alone(settings: Settings) -> None:
     if settings.dask:
         raise InputError(
-            "SEGUE_ENGINE=ivf runs on one machine, and SEGUE_DASK was given, too. Leave one out."
+            "SEGUE_ENGINE=ivf runs on one machine, but SEGUE_DASK is also set. Leave one out."
         )
 
 
@@ -71,7 +71,7 @@ def _cluster(address: str) -> Iterator[Any]:
     except (TimeoutError, OSError, ValueError) as error:
         raise SegueError(
             f"No Dask scheduler answers at {address} ({error}). Start one with `uv run dask "
-            "scheduler` and workers with `uv run dask worker`, or leave SEGUE_DASK out."
+            "scheduler` and workers with `uv run dask worker`, or leave out SEGUE_DASK."
         ) from None
     with client:
         yield client
@@ -89,8 +89,8 @@ def _lost_workers() -> Iterator[None]:
         yield
     except (KilledWorker, CancelledError, FutureCancelledError) as error:
         raise SegueError(
-            f"The Dask cluster lost its workers in the middle of the search ({error}). Nothing was "
-            "published. Do they have memory enough? Each holds all vectors, laid out."
+            f"The Dask cluster lost its workers during the search ({error}). Nothing was "
+            "published. Do they have enough memory? Each holds all vectors."
         ) from None
 
 

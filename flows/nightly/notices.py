@@ -45,7 +45,7 @@ def notify(addresses: Sequence[str], title: str, body: str, good: bool = False) 
     sender.start()
     sender.join(NOTICE_SECONDS)
     if taken != [True]:
-        logger.warning("a notice did not reach every address of SEGUE_NOTIFY: %s", title)
+        logger.warning("a notice did not reach every address in SEGUE_NOTIFY: %s", title)
     return taken == [True]
 
 
@@ -80,5 +80,5 @@ def beat(address: str | None, signal: str, body: str = "") -> bool:
     target = urlunsplit(parts._replace(path=parts.path.rstrip("/") + ending))
     problem = tell(target, body[:LONGEST_BODY], SECONDS)
     if problem:
-        logger.warning("the heartbeat %s was not taken: %s", signal, problem)
+        logger.warning("the heartbeat %s was not accepted: %s", signal, problem)
     return not problem

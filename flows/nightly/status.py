@@ -87,7 +87,7 @@ def _served(home: Home) -> tuple[str, str, str]:
     except SegueError as error:
         return "", "", str(error)
     wrong = damage(build, hashes=False)
-    words = f"Damaged: {'; '.join(wrong)}. The next run mends it: segue build" if wrong else ""
+    words = f"Damaged: {'; '.join(wrong)}. The next run repairs it: segue build" if wrong else ""
     return manifest.name, manifest.published_at, words
 
 
@@ -152,7 +152,7 @@ def in_words(found: Status) -> Iterator[str]:
     if found.next_run and found.scheduled:
         yield f"Next run: {found.next_run} ({found.cron})"
     elif found.next_run:
-        yield f"No schedule runs; the last was at '{found.cron}'. Start it with: segue schedule"
+        yield f"No schedule is running; the last was '{found.cron}'. Start it with: segue schedule"
 
 
 def first_line(run: runs.Run) -> str:

@@ -135,7 +135,7 @@ def _tell_of_failure(night: Night, kind: str, words: str) -> None:
     night.beat("fail", words)
     if kind == runs.WAITING and night.before and night.before.outcome == runs.WAITING:
         return  # it was told when it began to wait
-    titles = {runs.REFUSED: "a build was refused", runs.WAITING: "a build waits for you"}
+    titles = {runs.REFUSED: "a build was refused", runs.WAITING: "a build is waiting for you"}
     mended = str(night.repair) if night.repair else ""
     night.notify(titles.get(kind, "a run failed"), words, mended, _what_is_served(night.settings))
 
@@ -144,7 +144,9 @@ def _tell_of_success(night: Night, words: str) -> None:
     night.beat("success", words)
     served = _what_is_served(night.settings)
     if night.repair:
-        night.notify("what was served was damaged, and was mended", str(night.repair), served)
+        night.notify(
+            "the served build was damaged and has been repaired", str(night.repair), served
+        )
     elif night.before and night.before.outcome not in runs.GOOD:
         last = f"The run before, of {night.before.started_at}, ended as {night.before.outcome}."
         night.notify("all is well again", words, last, served, good=True)

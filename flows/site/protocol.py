@@ -10,7 +10,10 @@ ARRIVAL_SECONDS = 20.0
 
 REFUSALS = {
     408: (b"Request Timeout", b"The request did not arrive in time.\n"),
-    431: (b"Request Header Fields Too Large", b"Address and headers may have 65,536 bytes.\n"),
+    431: (
+        b"Request Header Fields Too Large",
+        b"Address and headers may have at most 65,536 bytes.\n",
+    ),
 }
 
 

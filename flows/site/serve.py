@@ -162,7 +162,7 @@ def bound(host: str, port: int) -> socket.socket:
         listener.close()
         raise InputError(
             f"The site cannot listen on {host}, port {port}: {error.strerror}. "
-            "Take another with --port (0 takes a free one) or --host."
+            "Choose another with --port (0 takes a free one) or --host."
         ) from error
     listener.listen(BACKLOG)  # who comes before the site is ready waits for it
     listener.set_inheritable(True)

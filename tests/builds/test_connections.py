@@ -53,7 +53,7 @@ def test_what_is_lent_for_display_changes_no_byte_of_a_build(
     home = tmp_path / "lent"
     display = lent(home, other_songs(tracks, tmp_path), "display")
     other = build(home, tracks, display, neighbours=3)
-    assert "for display alone" in caplog.text
+    assert "for display only" in caplog.text
     one, two = snapshot(plain), snapshot(other)
     assert one.pop("manifest.json") != two.pop("manifest.json")  # which tells times
     assert one == two
@@ -213,7 +213,7 @@ def test_a_long_wait_is_exit_code_5(rob, tmp_path):
     for _ in range(2):
         result = segue("fetch", ROB, "--home", tmp_path, **given)
         assert result.exit_code == 5
-        assert "wants to be left alone until" in result.stderr
+        assert "asks for no requests until" in result.stderr
     assert len(rob.journal) == 1
 
 

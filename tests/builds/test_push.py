@@ -76,7 +76,7 @@ def test_a_list_goes_out_by_the_recordings_that_are_likely(home, brainz):
 
 def test_a_list_is_carried_on_by_the_account_that_is_linked(home, brainz):
     words = ("listenbrainz", "-", "--as-is", "--export", "spotify")
-    assert "Carried on to spotify: https://" in pushed(home, brainz, *words).stdout
+    assert "Passed on to spotify: https://" in pushed(home, brainz, *words).stdout
     assert [to for _, to in brainz.exported] == ["spotify"]
 
 
@@ -95,7 +95,7 @@ def test_the_jspf_of_segue_is_one_that_listenbrainz_takes(home):
         (("lastfm", "-"), "listenbrainz, subsonic"),
         (("listenbrainz",), "FILE or --for"),
         (("listenbrainz", "-", "--for", "rob"), "FILE or --for"),
-        (("listenbrainz", "--for", "eve"), "Nothing is recommended to 'eve'"),
+        (("listenbrainz", "--for", "eve"), "There are no recommendations for 'eve'"),
         (("subsonic", "-", "--as-is"), "SEGUE_SUBSONIC_URL"),
         (("subsonic", "-", "--export", "spotify"), "--export is for listenbrainz"),
         (("listenbrainz", "-", "--export", "napster"), "soundcloud"),

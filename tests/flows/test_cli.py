@@ -325,7 +325,7 @@ def test_a_build_that_nobody_looked_after_for_long_is_stale(own_home, monkeypatc
     manifest.write_text(json.dumps({**text, "published_at": "2026-01-02T03:04:05+00:00"}))
     checked = segue("status", "--check", "--home", own_home)
     assert checked.exit_code == 1
-    assert "Stale: no run has ended well since 2026-01-02T03:04:05+00:00" in checked.output
+    assert "Stale: no run has succeeded since 2026-01-02T03:04:05+00:00" in checked.output
 
 
 def test_a_diff_says_what_changed_between_two_builds(home):

@@ -86,12 +86,12 @@ def test_damage_is_mended_and_said(listening, tmp_path):
         with (published(home) / "segue.db").open("r+b") as file:
             file.truncate(5000)
         made = directly(chosen(home.root, address, neighbours=2), False)
-        assert titles(came) == ["Segue: what was served was damaged, and was mended"]
+        assert titles(came) == ["Segue: the served build was damaged and has been repaired"]
     assert made.published
     assert published(home).name == made.manifest.name > second
     words = next(json.loads(body)["message"] for path, body in came if path == "/notice")
     assert "segue.db has 5,000 bytes of " in words
-    assert f"{first} is served in its place" in words
+    assert f"{first} is served instead" in words
     assert (home.root / "damaged" / second / "segue.db").stat().st_size == 5000
 
 
@@ -124,7 +124,7 @@ def test_a_server_that_refuses_fails_no_run(listening, tmp_path, status, caplog)
         with pytest.raises(InputError):
             directly(chosen(tmp_path / "var", address, tracks=[tmp_path / "gone.csv"]), False)
         assert len(titles(came)) == 1
-    assert "did not reach every address of SEGUE_NOTIFY" in caplog.text
+    assert "did not reach every address in SEGUE_NOTIFY" in caplog.text
     assert "the heartbeat fail was not taken" in caplog.text
     assert "abc" not in caplog.text
 
@@ -139,7 +139,7 @@ def test_a_server_that_never_answers_is_waited_for_a_moment_only(
         pytest.raises(InputError),
     ):
         directly(chosen(tmp_path / "var", address, tracks=[tmp_path / "gone.csv"]), False)
-    assert "the heartbeat start was not taken: ReadTimeout" in caplog.text
+    assert "the heartbeat start was not accepted: ReadTimeout" in caplog.text
     assert "did not reach every address" in caplog.text
 
 
@@ -147,7 +147,7 @@ def test_where_nobody_listens_the_run_goes_on(listening, tmp_path, caplog):
     with listening() as (address, _):
         pass
     directly(chosen(tmp_path / "var", address), False)
-    assert "the heartbeat success was not taken: ConnectError" in caplog.text
+    assert "the heartbeat success was not accepted: ConnectError" in caplog.text
 
 
 def test_an_unknown_kind_of_address_is_told_apart():

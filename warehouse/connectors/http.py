@@ -247,8 +247,8 @@ class _Tries:
         name = self.client.service.name
         if not self.repeat and not never_sent:
             raise Unanswered(
-                f"{name} {what} after something was sent to it ({self.template}), so that it may "
-                "have been done. It is not sent again."
+                f"{name} {what} after something was sent to it ({self.template}), so it may "
+                "have taken effect. It is not sent again."
             )
         if self.failed == len(RETRIES):
             raise ServiceError(f"{name} ({self.client.service.host}) {what}. Try again later.")
@@ -318,8 +318,8 @@ class _Host:
         moment = datetime.fromtimestamp(self.state["not_before"], UTC)
         said = f"answered {status}: it" if status else "still"
         return Postponed(
-            f"{self.service.name} {said} wants to be left alone until {moment:%Y-%m-%d %H:%M:%S} "
-            "UTC. What was read is kept; run the same again after that, nothing is sent before."
+            f"{self.service.name} {said} asks for no requests until {moment:%Y-%m-%d %H:%M:%S} "
+            "UTC. What was read is kept; run the same again after that. Until then nothing is sent."
         )
 
     def _write(self) -> None:
@@ -381,7 +381,7 @@ def user_agent(contact: str) -> str:
     """
     if not CONTACT.fullmatch(contact.strip()):
         raise InputError(
-            "Services want to know whom to write to, and MetaBrainz bans those who do not say. "
+            "Services want to know whom to contact, and MetaBrainz bans clients that do not say. "
             "Expected an e-mail address or the address of a page as SEGUE_CONTACT, got "
             f"{contact!r}."
         )

@@ -303,7 +303,7 @@ def _value(answer: Answer, who: str) -> dict[str, Any]:
         ServiceError: anything else went wrong.
     """
     if answer.status == 404:
-        raise InputError(f"ListenBrainz knows no {who!r}. Check the name, capitals and all.")
+        raise InputError(f"ListenBrainz has no user {who!r}. Check the name, including capitals.")
     if answer.status in {401, 403}:
         raise InputError(
             "ListenBrainz refuses the token. Copy it from https://listenbrainz.org/settings/ into "
@@ -351,13 +351,15 @@ def read_files(paths: Sequence[Path], user: str | None) -> Iterator[dict[str, An
             pa.ArrowException,
         ) as error:
             raise InputError(
-                f"{path}: cannot be read to its end: {error}. Fetch it again."
+                f"{path}: cannot be read to the end: {error}. Fetch it again."
             ) from error
         if not found:
             whose = f" of {user}" if user else ""
-            raise InputError(f"{path}: holds no listen{whose}. Expected an export of ListenBrainz.")
+            raise InputError(
+                f"{path}: holds no listens{whose}. Expected an export from ListenBrainz."
+            )
         if unread:
-            logger.warning("%s: %d of its lines are no listen", path.name, unread)
+            logger.warning("%s: %d of its lines are not listens", path.name, unread)
 
 
 def _records(path: Path) -> Iterator[Any]:
@@ -414,7 +416,7 @@ def push(
     name = " ".join(title.split())[:LONGEST_TITLE]
     owner = str(_value(client.get("/1/validate-token"), "token").get("user_name") or "")
     if not owner:
-        raise InputError("ListenBrainz refuses the token: set SEGUE_LISTENBRAINZ_TOKEN anew.")
+        raise InputError("ListenBrainz refuses the token: set SEGUE_LISTENBRAINZ_TOKEN again.")
     mine = [mbid for mbid, listed, _ in _listed(client, owner) if listed == name]
     mbid = mine[0] if mine else _created(client, owner, name, recordings[:ADDED_A_CALL], public)
     _fill(client, mbid, recordings)

@@ -386,7 +386,7 @@ def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
 def _list(answer: Answer, name: str) -> list[dict[str, Any]]:
     if answer.status in {401, 403}:
         raise InputError(
-            f"{name} looks songs up for those alone who have a token: copy yours from "
+            f"{name} looks up songs only for users with a token: copy yours from "
             "https://listenbrainz.org/settings/ into SEGUE_LISTENBRAINZ_TOKEN."
         )
     if answer.status != 200 or not isinstance(answer.value, list):

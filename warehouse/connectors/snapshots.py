@@ -167,7 +167,7 @@ def held(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Busy(f"Another run fetches into {folder}. Wait until it ends.") from error
+            raise Busy(f"Another run is fetching into {folder}. Wait until it ends.") from error
         yield
     finally:
         os.close(handle)
@@ -236,7 +236,7 @@ def origin(path: Path) -> Origin | None:
         found = Origin(**{f.name: known[f.name] for f in fields(Origin) if f.name in known})
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{place}: says where {path.name} is from and cannot be read: {error}. Fetch it again."
+            f"{place}: the origin of {path.name} cannot be read: {error}. Fetch it again."
         ) from error
     if found.licence not in LICENCES:
         raise InputError(

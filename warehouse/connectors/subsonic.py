@@ -94,7 +94,7 @@ def _answered(answer: Answer, what: str) -> dict[str, Any]:
     if answer.status != 200 or not isinstance(value, dict):
         raise ServiceError(
             f"Expected an OpenSubsonic server, got {answer.status} for {what}. Check "
-            "SEGUE_SUBSONIC_URL: it is what stands before /rest."
+            "SEGUE_SUBSONIC_URL: it is the part before /rest."
         )
     if value.get("status") == "ok":
         return value
@@ -349,7 +349,7 @@ def push(
     """
     library = Snapshot(home, "subsonic", "all", "library.csv").path
     if not library.exists():
-        raise InputError("The library is not known yet: run segue fetch subsonic first.")
+        raise InputError("The library has not been fetched yet: run segue fetch subsonic first.")
     ids, missing = matched(songs, mbids, list(read_csv(library)))
     if not ids:
         raise InputError(f"The library has none of the {len(songs)} songs.")

@@ -128,7 +128,7 @@ def test_a_service_that_stays_away_is_an_error_in_words(client, echo):
 @pytest.mark.parametrize("reply", [Reply(502, {}), Reply(0, dropped=True), Reply(504, {})])
 def test_what_was_sent_is_never_sent_again(reply, client, echo):
     echo.fail("POST", "/1/playlist/create", reply)
-    with pytest.raises(Unanswered, match="may have been done"):
+    with pytest.raises(Unanswered, match="may have taken effect"):
         client.send("POST", "/1/playlist/create", json={})
     assert len(echo.journal) == 1
 

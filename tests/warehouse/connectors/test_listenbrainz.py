@@ -269,7 +269,7 @@ def test_of_a_public_dump_everybody_or_one_person_is_read(tmp_path):
     paths = [tmp_path / "dump.tar.gz"]
     assert {row["user"] for row in listenbrainz.read_files(paths, None)} == {"rob", "ann"}
     assert {row["user"] for row in listenbrainz.read_files(paths, "ann")} == {"ann"}
-    with pytest.raises(InputError, match="no listen of eve"):
+    with pytest.raises(InputError, match="no listens of eve"):
         list(listenbrainz.read_files(paths, "eve"))
 
 
