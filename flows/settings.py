@@ -139,8 +139,8 @@ class Settings(BaseSettings):
     )
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Names that visitors may reach the site by, where SEGUE_BASE_URL is not set: "
-        "separated by blanks or as a JSON array.",
+        description="Names by which visitors may reach the site if SEGUE_BASE_URL is not set: "
+        "separated by blanks, or a JSON array.",
     )
     workers: int = Field(1, ge=1, le=64, description="Processes that answer for the site.")
     allow_sql: bool = Field(False, description="Let visitors of the site run their own SQL.")

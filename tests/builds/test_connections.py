@@ -194,7 +194,7 @@ def test_the_command_fetches_and_status_says_how_old_it_is(rob, build, golden, t
     [
         (["fetch"], "SEGUE_CONNECTIONS"),
         (["fetch", "lastfm:rob"], "listenbrainz"),
-        (["fetch", "listenbrainz"], "the name of a person"),
+        (["fetch", "listenbrainz"], "a user name"),
         (["fetch", ROB], "SEGUE_CONTACT"),
         (["fetch", "subsonic", "--from", "x.zip"], "not for subsonic"),
         (["fetch", ROB, "--from", "nowhere.zip"], "nowhere.zip"),

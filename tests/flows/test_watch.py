@@ -125,7 +125,7 @@ def test_a_server_that_refuses_fails_no_run(listening, tmp_path, status, caplog)
             directly(chosen(tmp_path / "var", address, tracks=[tmp_path / "gone.csv"]), False)
         assert len(titles(came)) == 1
     assert "did not reach every address in SEGUE_NOTIFY" in caplog.text
-    assert "the heartbeat fail was not taken" in caplog.text
+    assert "the heartbeat fail was not accepted" in caplog.text
     assert "abc" not in caplog.text
 
 
