@@ -7,10 +7,11 @@ nothing of what is sent is kept or written to disk.
 # mypy: disable-error-code="untyped-decorator"
 
 import re
+import sys
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx
 from datasette.app import Datasette
 from datasette.hookspecs import hookimpl
 from datasette.utils.asgi import Request, Response
@@ -19,8 +20,7 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 from starlette.requests import Request as Incoming
 
 PREFIX = "/api/v1"
-LONGEST_UPLOAD = 1_000_000  # bytes of a form that may hold a file
-LONGEST_FORM = 100_000  # bytes of any other form
+LONGEST_FORM = 100_000  # bytes of a form without a file
 MOST_FIELDS = 500
 MOST_BEGUN = 20
 MOST_SHOWN = 200  # lines that stand for no song
@@ -41,7 +41,7 @@ class Refused(Exception):
 class InMemory(MultiPartParser):
     """Reads a form without ever putting a file on disk; the whole of it is bounded."""
 
-    spool_max_size = 2 * LONGEST_UPLOAD
+    spool_max_size = sys.maxsize
 
 
 @hookimpl
@@ -58,14 +58,15 @@ def skip_csrf(scope: dict[str, Any]) -> bool:
 
 async def mix(datasette: Datasette, request: Request) -> Response:
     """Show the form for what was saved; with something in it, the playlist or a file of it."""
-    status, offer = await told(datasette, "/mix")
+    reply = await datasette.ask(f"{PREFIX}/mix")
+    status, offer = reply.status, reply.json()
     if status != 200:
         return await page(datasette, request, "problem.html", status, answer=offer)
     typed = {"text": await begun(datasette, request), "places": str(offer["places"])}
     refused, made = None, None
     if request.method == "POST":
         try:
-            form = await filled(request)
+            form = await filled(datasette, request)
             if "format" in form:
                 return await playlist(datasette, form)
             typed |= {name: field(form, name, typed[name]) for name in typed}
@@ -81,8 +82,8 @@ async def begun(datasette: Datasette, request: Request) -> str:
     songs = request.args.getlist("song")[:MOST_BEGUN]
     if not songs:
         return ""
-    found = await asked(datasette, "/playlist?format=json", {"songs": songs})
-    named = ((f"{song['title']} - {song['artist']}", song) for song in found.json()["songs"])
+    listed = await datasette.ask(f"{PREFIX}/playlist?format=json", {"songs": songs})
+    named = ((f"{song['title']} - {song['artist']}", song) for song in listed.json()["songs"])
     lines = (["# " + " ".join(name.split()), song["song_id"]] for name, song in named)
     return "\n".join(line for pair in lines for line in pair)
 
@@ -111,31 +112,32 @@ async def mixed(
     sent = {"text": text, "name": name, "places": int(places)}
     made = await answered(datasette, "/mix", sent)
     songs = [song["song_id"] for song in made["songs"]]
-    uris = await asked(datasette, "/playlist?format=uris", {"songs": songs})
+    uris = await datasette.ask(f"{PREFIX}/playlist?format=uris", {"songs": songs})
     return {"name": name, "uris": uris.text.split(), **made}
 
 
 async def playlist(datasette: Datasette, form: FormData) -> Response:
     """Return the songs that the page showed as a file."""
     sent = {"songs": field(form, "songs").split(), "name": field(form, "name")}
-    wanted = httpx.QueryParams({"format": field(form, "format")})
-    found = await asked(datasette, f"/playlist?{wanted}", sent)
-    if found.status_code != 200:
-        raise Refused(found.status_code, found.json()["title"])
-    disposition = {"Content-Disposition": found.headers["content-disposition"]}
-    return Response(found.text, headers=disposition, content_type=found.headers["content-type"])
+    wanted = urlencode({"format": field(form, "format")})
+    reply = await datasette.ask(f"{PREFIX}/playlist?{wanted}", sent)
+    if reply.status != 200:
+        raise Refused(reply.status, reply.json()["title"])
+    disposition = {"Content-Disposition": reply.headers["content-disposition"]}
+    return Response(reply.text, headers=disposition, content_type=reply.headers["content-type"])
 
 
 async def rate(datasette: Datasette, request: Request) -> Response:
     """Show five songs to rate, and with ratings the songs that they lead to."""
-    status, songs = await told(datasette, "/ask")
+    reply = await datasette.ask(f"{PREFIX}/ask")
+    status, songs = reply.status, reply.json()
     if status != 200:
         return await page(datasette, request, "problem.html", status, answer=songs)
     found: dict[str, Any] = {"asked": songs, "stars": {}, "passed": []}
     refused = None
     if request.method == "POST":
         try:
-            found = await rated(datasette, await filled(request))
+            found = await rated(datasette, await filled(datasette, request))
         except Refused as error:
             status, refused = error.status, str(error)
     return await page(datasette, request, "rate.html", status, refused=refused, **found)
@@ -193,8 +195,8 @@ def field(form: FormData, name: str, default: str = "") -> str:
     return value if isinstance(value, str) else default
 
 
-async def filled(request: Request) -> FormData:
-    """Return the fields of the form that was sent.
+async def filled(datasette: Datasette, request: Request) -> FormData:
+    """Return the fields of the form that was sent; one with a file is bounded as every body is.
 
     Raises:
         Refused: it is longer than it may be, or no form.
@@ -204,7 +206,7 @@ async def filled(request: Request) -> FormData:
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise Refused(415, "Expected a form.")
     whole = kind == "multipart/form-data"
-    most = LONGEST_UPLOAD if whole else LONGEST_FORM
+    most = datasette.most_bytes if whole else LONGEST_FORM
     body, limits = bounded(incoming, most), {"max_fields": MOST_FIELDS, "max_part_size": most}
     reader = InMemory if whole else FormParser
     try:
@@ -233,25 +235,10 @@ async def answered(datasette: Datasette, address: str, sent: Any) -> Any:
     Raises:
         Refused: it is an error.
     """
-    status, found = await told(datasette, address, sent)
-    if status != 200:
-        raise Refused(status, found["title"])
-    return found
-
-
-async def told(datasette: Datasette, address: str, sent: Any = None) -> tuple[int, Any]:
-    """Return status and JSON of what the interface answers; what is ``sent`` goes by POST."""
-    found = await asked(datasette, address, sent)
-    return found.status_code, found.json()
-
-
-async def asked(datasette: Datasette, address: str, sent: Any = None) -> httpx.Response:
-    """Ask the interface, without a socket."""
-    transport = httpx.ASGITransport(datasette.api)
-    async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
-        if sent is None:
-            return await client.get(PREFIX + address)
-        return await client.post(PREFIX + address, json=sent)
+    reply = await datasette.ask(PREFIX + address, sent)
+    if reply.status != 200:
+        raise Refused(reply.status, reply.json()["title"])
+    return reply.json()
 
 
 async def page(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from datasette.app import Datasette
 from datasette.hookspecs import hookimpl
@@ -82,63 +82,33 @@ def shown(page: Page) -> Callable[[Datasette, Request], Awaitable[Response]]:
     """Return what answers requests for a page."""
 
     async def answer(datasette: Datasette, request: Request) -> Response:
-        address = asked_at(page.asks, request)
-        status, found = await told(datasette, address)
-        template = page.template if status == 200 else "problem.html"
-        context = {"answer": found, "json_url": datasette.urls.path(address)}
+        address = interface_address(page.asks, request)
+        reply = await datasette.ask(address)
+        template = page.template if reply.status == 200 else "problem.html"
+        context = {"answer": reply.json(), "json_url": datasette.urls.path(address)}
         text = await datasette.render_template(template, context, request, view_name="page")
-        return Response.html(text, status=status)
+        return Response.html(text, status=reply.status)
 
     return answer
 
 
 async def promised(datasette: Datasette, request: Request) -> Response:
     """Return the song and its list in the form that ``docs/data-dictionary.md`` promises."""
-    status, found = await told(datasette, asked_at("/songs/{song_id}", request))
-    if status != 200:
+    reply = await datasette.ask(interface_address("/songs/{song_id}", request))
+    if reply.status != 200:
         missing = {"ok": False, "error": "No song has this song_id", "status": 404}
         return Response.json(missing, status=404)
-    song = {name: found["song"][name] for name in OF_SONG}
+    details = reply.json()
+    song = {name: details["song"][name] for name in OF_SONG}
     song["recommendations"] = [
-        {name: other[name] for name in OF_RECOMMENDED} for other in found["recommendations"]
+        {name: other[name] for name in OF_RECOMMENDED} for other in details["recommendations"]
     ]
     body = json.dumps(song, ensure_ascii=False, separators=(",", ":"))
     return Response(body, content_type="application/json; charset=utf-8")
 
 
-def asked_at(asks: str, request: Request) -> str:
+def interface_address(asks: str, request: Request) -> str:
     """Return the address of the interface that a request for a page leads to."""
     named = {key: quote(tilde_decode(v), safe="") for key, v in request.url_vars.items()}
     path = PREFIX + asks.format(**named)
     return path + ("?" + request.query_string if request.query_string else "")
-
-
-async def told(datasette: Datasette, address: str, sent: Any = None) -> tuple[int, Any]:
-    """Return status and JSON of what the interface answers; what is ``sent`` goes by POST.
-
-    The interface is called as a server would call it, without a socket.
-    """
-    path, _, query = address.partition("?")
-    body = b"" if sent is None else json.dumps(sent).encode()
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET" if sent is None else "POST",
-        "scheme": "http",
-        "path": unquote(path),
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": query.encode(),
-        "headers": [(b"content-type", b"application/json")] if body else [],
-    }
-    answered: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        answered.append(message)
-
-    await datasette.api(scope, receive, send)
-    return answered[0]["status"], json.loads(b"".join(m.get("body", b"") for m in answered[1:]))

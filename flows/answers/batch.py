@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flows.answers.bounds import LONGEST_SEARCH, MOST_NEIGHBOURS, MOST_REQUESTS, MOST_SONGS
 from flows.answers.catalogue import nearest, songs_of
-from flows.answers.playlists import MOST_SONGS
-from flows.answers.search import LONGEST, search
+from flows.answers.search import search
 from warehouse.errors import InputError, TooMuch
 from warehouse.published import Published
 
 ASKED = 50
-MOST_ASKED = 500
-MOST_REQUESTS = 100
 MOST_COMPARED = 1000
 MOST_UNKNOWN = 100
 
@@ -28,8 +26,8 @@ class BatchRequest:
     Args:
         search: what to look for; nothing where it is empty.
         playlist: ids of songs.
-        recommender_neighbors: songs near the playlist that are wanted, 0 to ``MOST_ASKED``.
-        search_neighbors: songs found that are wanted, 0 to ``MOST_ASKED``.
+        recommender_neighbors: songs near the playlist that are wanted, 0 to ``MOST_NEIGHBOURS``.
+        search_neighbors: songs found that are wanted, 0 to ``MOST_NEIGHBOURS``.
     """
 
     search: str = ""
@@ -100,13 +98,13 @@ def _breaches(number: int, request: BatchRequest) -> list[str]:
         "search_neighbors": request.search_neighbors,
     }
     breaches = [
-        f"Request {number}: expected {name} from 0 to {MOST_ASKED}, got {value}."
+        f"Request {number}: expected {name} from 0 to {MOST_NEIGHBOURS}, got {value}."
         for name, value in asked.items()
-        if not 0 <= value <= MOST_ASKED
+        if not 0 <= value <= MOST_NEIGHBOURS
     ]
-    if len(request.search) > LONGEST:
+    if len(request.search) > LONGEST_SEARCH:
         breaches.append(
-            f"Request {number}: expected a search of {LONGEST:,} characters at most, "
+            f"Request {number}: expected a search of {LONGEST_SEARCH:,} characters at most, "
             f"got {len(request.search):,}."
         )
     return breaches

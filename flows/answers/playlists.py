@@ -12,6 +12,13 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from flows.answers.bounds import (
+    LONGEST_NAME,
+    MOST_BYTES,
+    MOST_PLACES,
+    MOST_SONGS,
+    require_short,
+)
 from flows.answers.catalogue import Tastes, keyed_songs, places, songs_of, tastes_of
 from models import mix as model
 from models.arrays import IndexMatrix
@@ -24,9 +31,6 @@ from warehouse.files.playlists import WRITERS
 from warehouse.published import Published
 
 PLACES = 50
-MOST_PLACES = 500
-MOST_SONGS = 10_000
-MOST_BYTES = 1_000_000
 FILED = ("song_id", "title", "artist", "album", "year", "duration_ms")
 LEAST_SURE = 0.5  # of a recording, to name a song by it
 ABSENT = "not in the catalogue"
@@ -46,7 +50,7 @@ class SavedSongs:
 
     text: str | None = None
     songs: list[str] | None = None
-    name: Annotated[str, Field(max_length=200)] = "the list"
+    name: Annotated[str, Field(max_length=LONGEST_NAME)] = "the list"
     places: Annotated[int, Field(ge=1, le=MOST_PLACES)] = PLACES
 
 
@@ -55,7 +59,7 @@ class PlaylistSongs:
     """Songs to write into a file, by their ids and in their order, and the playlist's title."""
 
     songs: Annotated[list[str], Field(max_length=MOST_PLACES)]
-    name: Annotated[str, Field(max_length=200)] = "Playlist"
+    name: Annotated[str, Field(max_length=LONGEST_NAME)] = "Playlist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,20 +188,6 @@ def mixed(build: Published, saved: SavedSongs) -> MixedPlaylist:
         else sources.entries(saved.text, saved.name)
     )
     return _made(build, rows, unread, saved.name, saved.places)
-
-
-def require_short(size: int, name: str) -> None:
-    """Refuse what is longer than anybody's library.
-
-    Args:
-        size: in bytes.
-        name: what the message calls it.
-
-    Raises:
-        TooMuch: it is.
-    """
-    if size > MOST_BYTES:
-        raise TooMuch(f"{name} has {size:,} bytes; the limit is {MOST_BYTES:,}. Send less.")
 
 
 def described(build: Published, song_ids: Sequence[str]) -> list[PlaylistSong]:

@@ -20,7 +20,14 @@ from pydantic import (
 
 from flows.answers import batch as request
 from flows.answers import search
-from flows.answers.playlists import require_short
+from flows.answers.bounds import (
+    LONGEST_NAME,
+    LONGEST_SEARCH,
+    LONGEST_SONG,
+    MOST_NEIGHBOURS,
+    MOST_SHOWN,
+    require_short,
+)
 from warehouse.errors import InputError
 
 MOST_TOLD = 20  # breaches
@@ -31,7 +38,7 @@ def _given(value: object) -> object:
     return None if value == "" else value
 
 
-Text = Annotated[str, Field(max_length=search.LONGEST)]
+Text = Annotated[str, Field(max_length=LONGEST_SEARCH)]
 Year = Annotated[int | None, Field(ge=0, le=9999), BeforeValidator(_given)]
 Number = Annotated[int | None, Field(ge=1, le=100), BeforeValidator(_given)]
 
@@ -46,10 +53,10 @@ class SearchQuestion(Question):
     """A search."""
 
     q: Text = Field("", description="Title, artist, both, or what it is about.")
-    limit: int = Field(search.SHOWN, ge=1, le=search.MOST_SHOWN, description="Songs to return.")
+    limit: int = Field(search.SHOWN, ge=1, le=MOST_SHOWN, description="Songs to return.")
     year_from: Year = Field(None, description="Only songs from this year on.")
     year_to: Year = Field(None, description="Only songs up to this year.")
-    genre: Annotated[str | None, Field(max_length=200), BeforeValidator(_given)] = Field(
+    genre: Annotated[str | None, Field(max_length=LONGEST_NAME), BeforeValidator(_given)] = Field(
         None, description="Only this genre, of the song or its artist."
     )
     explicit: Annotated[bool | None, BeforeValidator(_given)] = Field(
@@ -83,7 +90,7 @@ class SuggestBody(SuggestQuestion):
 class SimilarQuestion(Question):
     """A song of the catalogue, to find others like it."""
 
-    song: str = Field(min_length=1, max_length=1000, description="A song_id, or a title.")
+    song: str = Field(min_length=1, max_length=LONGEST_SONG, description="A song_id, or a title.")
     k: Number = Field(None, description="Songs to return; by default all in the list.")
     profile: bool = Field(False, description="Add the mean audio features of the list.")
 
@@ -93,7 +100,7 @@ class SimilarBody(Question):
 
     model_config = ConfigDict(extra="forbid")
 
-    song: str | None = Field(None, min_length=1, max_length=1000)
+    song: str | None = Field(None, min_length=1, max_length=LONGEST_SONG)
     features: dict[str, Any] | None = Field(
         None,
         description="Audio features in the units of the table songs; title, artist and genres.",
@@ -115,9 +122,9 @@ class BatchBody(Question):
     model_config = ConfigDict(extra="forbid")
 
     search: Text = ""
-    playlist: list[Annotated[str, Field(max_length=200)]] = []
-    recommender_neighbors: int = Field(request.ASKED, ge=0, le=request.MOST_ASKED)
-    search_neighbors: int = Field(20, ge=0, le=request.MOST_ASKED)
+    playlist: list[Annotated[str, Field(max_length=LONGEST_NAME)]] = []
+    recommender_neighbors: int = Field(request.ASKED, ge=0, le=MOST_NEIGHBOURS)
+    search_neighbors: int = Field(20, ge=0, le=MOST_NEIGHBOURS)
 
     def request(self) -> request.BatchRequest:
         """Return it as it is answered."""

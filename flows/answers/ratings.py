@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from flows.answers.bounds import MOST_BYTES, MOST_RATINGS, MOST_TO_RATE
 from flows.answers.catalogue import keyed_songs, songs_of, table, tastes_of
 from models.arrays import IndexMatrix
 from models.ratings import visitors
@@ -27,9 +28,6 @@ from warehouse.published import Published
 
 ASKED = 5
 RECOMMENDED = 3
-MOST_ASKED = 20
-LONGEST_INPUT = 10**6  # bytes
-MOST_RATINGS = 10_000
 ROUNDS = 20
 TRIES = 3
 MORE = "m"
@@ -93,7 +91,7 @@ class NextQuestion:
     rated: Annotated[list[str], Field(max_length=MOST_RATINGS)] = field(default_factory=list)
     passed: Annotated[list[str], Field(max_length=MOST_RATINGS)] = field(default_factory=list)
     again: Annotated[list[str], Field(max_length=MOST_RATINGS)] = field(default_factory=list)
-    n: Annotated[int, Field(ge=1, le=MOST_ASKED)] = ASKED
+    n: Annotated[int, Field(ge=1, le=MOST_TO_RATE)] = ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class VisitorRatings:
     ratings: Annotated[
         dict[str, Annotated[float, Field(ge=LOWEST, le=HIGHEST)]], Field(max_length=MOST_RATINGS)
     ]
-    n: Annotated[int, Field(ge=1, le=MOST_ASKED)] = RECOMMENDED
+    n: Annotated[int, Field(ge=1, le=MOST_TO_RATE)] = RECOMMENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,8 +325,8 @@ def given(build: Published, text: str, name: str) -> RatingsOfFile:
     Raises:
         InputError: it is neither, or too long, or holds no rating of a song of the catalogue.
     """
-    if len(text) > LONGEST_INPUT:
-        raise InputError(f"{name}: expected at most {LONGEST_INPUT:,} characters of ratings.")
+    if len(text) > MOST_BYTES:
+        raise InputError(f"{name}: expected at most {MOST_BYTES:,} characters of ratings.")
     header, records = _records(text.removeprefix("\ufeff"), name)
     if len(records) > MOST_RATINGS:
         raise InputError(f"{name}: expected at most {MOST_RATINGS:,} ratings.")

@@ -17,9 +17,7 @@ from warehouse.published import Published, Row
 from warehouse.search.index import Arrays, Numbers, Only, SearchIndex, Traits
 from warehouse.search.text import LONGEST as LOOKED_AT
 
-LONGEST = 10_000  # signs of what is typed; of a long text the first count
 SHOWN = 20
-MOST_SHOWN = 100
 SUGGESTED = 8
 PLAIN = ("song_id", "title", "artist", "album", "year", "popularity", "key", "mode", "family_id")
 DEEPEST = 5000  # more than the lists that a search fuses can hold

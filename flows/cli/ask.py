@@ -126,7 +126,7 @@ def request(
     "playlist": ["<song_id>"], "recommender_neighbors": 50, "search_neighbors": 20}].
     """
     from flows.answers import batch as asking
-    from flows.answers.playlists import MOST_BYTES
+    from flows.answers.bounds import MOST_BYTES
     from flows.answers.questions import questions
     from warehouse import release
     from warehouse.published import Published
@@ -154,6 +154,7 @@ def rate(
     five others. Nothing is kept.
     """
     from flows.answers import ratings as visiting
+    from flows.answers.bounds import MOST_BYTES
     from warehouse import release
     from warehouse.published import Published
 
@@ -165,7 +166,7 @@ def rate(
             tell = (lambda _: None) if as_json else _print_recommended
             ratings = visiting.interview(build, _reply, tell)
         else:
-            given = visiting.given(build, text_of(file, visiting.LONGEST_INPUT), file)
+            given = visiting.given(build, text_of(file, MOST_BYTES), file)
             ratings, unused = given.ratings, {"not_found": given.not_found, "unread": given.unread}
             for why, lines in unused.items():
                 shown = "; ".join(lines[:5]) + ("; ..." if len(lines) > 5 else "")
@@ -199,6 +200,7 @@ def mix(
     Spotify's YourLibrary.json.
     """
     from flows.answers import playlists as mixes
+    from flows.answers.bounds import MOST_BYTES
     from warehouse import release
     from warehouse.files.playlists import WRITERS
     from warehouse.published import Published
@@ -209,7 +211,7 @@ def mix(
             raise InputError(f"Expected one of {', '.join(WRITERS)} as --format, got {form!r}.")
         build = Published(release.published(home_of(settings_of(home=home))))
         name = "stdin" if file == "-" else Path(file).name
-        text = text_of(file, mixes.MOST_BYTES)
+        text = text_of(file, MOST_BYTES)
         made = mixes.mixed(build, mixes.SavedSongs(text, name=name, places=places))
         _print_unmatched(made)
         if not made.saved:

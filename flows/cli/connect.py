@@ -87,6 +87,7 @@ def push(
     home: Home = None,
 ) -> None:
     """Write a list as a private playlist at another service; pushed again, it is the same one."""
+    from flows.answers.bounds import MOST_BYTES
     from flows.connections import push as pushing
     from warehouse import release
     from warehouse.published import Published
@@ -103,7 +104,7 @@ def push(
         if file is None:
             listed = pushing.recommended(build, str(user))
         else:
-            text = text_of(file, pushing.MOST_BYTES)
+            text = text_of(file, MOST_BYTES)
             made = pushing.as_it_is if as_it_is else pushing.mixed
             listed = made(build, text, "stdin" if file == "-" else Path(file).name)
         done = pushing.push(chosen, build, service, listed.called(title), export)

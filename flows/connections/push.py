@@ -19,7 +19,6 @@ from warehouse.files.sources import entries
 from warehouse.published import Published
 
 EXPORTS = ("spotify", "apple_music", "soundcloud")
-MOST_BYTES = mixes.MOST_BYTES
 
 
 @dataclass(frozen=True)

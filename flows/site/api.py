@@ -20,6 +20,7 @@ from flows.answers import playlists as mix
 from flows.answers import ratings as rate
 from flows.answers import song as songs
 from flows.answers import tables as published
+from flows.answers.bounds import LONGEST_FILTER, LONGEST_GROUP, LONGEST_NAME, LONGEST_SIDE
 from flows.answers.questions import (
     BatchBody,
     SearchBody,
@@ -40,10 +41,10 @@ FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type: {} for media_type, _ in MEDIA_TYPES.values()}}
 }
 SongName = Annotated[
-    str, Query(max_length=300, description="A song_id, or a title, an artist or both.")
+    str, Query(max_length=LONGEST_SIDE, description="A song_id, or a title, an artist or both.")
 ]
-GroupName = Annotated[str, Path(max_length=500)]
-SongId = Annotated[str, Path(max_length=200, description="The catalogue's own id.")]
+GroupName = Annotated[str, Path(max_length=LONGEST_GROUP)]
+SongId = Annotated[str, Path(max_length=LONGEST_NAME, description="The catalogue's own id.")]
 
 
 def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI:
@@ -200,7 +201,7 @@ def _about_groups(build: Published) -> APIRouter:
         return groups.artist(build, name)
 
     @router.get("/genres")
-    def genres(q: Annotated[str, Query(max_length=100)] = "") -> groups.Genres:
+    def genres(q: Annotated[str, Query(max_length=LONGEST_FILTER)] = "") -> groups.Genres:
         """Return the genres with the most songs, or those whose name contains ``q``."""
         return groups.genres(build, q)
 

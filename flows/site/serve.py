@@ -18,8 +18,11 @@ from uvicorn.supervisors import Multiprocess
 from flows.answers import compare, overview, search
 from flows.answers import playlists as mix
 from flows.answers import ratings as rate
-from flows.site import api, origin
+from flows.answers.bounds import MOST_BYTES
+from flows.site import api, middleware, origin
+from flows.site.client import client
 from flows.site.live import App, Live
+from flows.site.middleware.caching import unkept
 from flows.site.protocol import BoundedProtocol
 from warehouse import release
 from warehouse.contracts import RECOMMENDATIONS, RECOMMENDED_SONGS
@@ -84,6 +87,10 @@ def site(build: Path, options: Options = Options()) -> Datasette:
     # Datasette copies the metadata of all tables whenever it asks whether one may be seen.
     opened._table_permission_allows = cache(opened._table_permission_allows)
     opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
+    opened.ask = client(opened.api)
+    opened.wrap = middleware.of(opened)
+    opened.most_bytes = MOST_BYTES
+    opened.unkept = unkept
     opened.published = published
     opened.exports = options.exports
     opened.absolute_url = origin.absolute_addresses(options.base_url, options.hosts)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from datasette.plugins import pm  # type: ignore[attr-defined]
+from flows.site.client import client
+from flows.site.middleware.caching import Edition
 from tests.site.conftest import Reader
 
 PLUGINS = Path(__file__).parents[2] / "datasette" / "plugins"
-CACHING = runpy.run_path(str(PLUGINS / "caching.py"))
-Edition = CACHING["Edition"]
 MIDNIGHT = datetime(2026, 3, 21, tzinfo=UTC)
 
 KEPT = ["/", "/segue", "/segue/songs", "/segue/songs.json", "/segue/songs.csv", "/static/segue.css",
@@ -165,7 +165,7 @@ def test_failure_is_told_in_our_look_without_its_inside_and_not_kept(build, caps
         raise RuntimeError("the inside")
 
     reader = Reader(build)
-    reader.site.api = broken
+    reader.site.ask = client(broken)
     answer = ask(reader, "/segue/songs/quoted")
     assert answer.status_code == 500
     assert answer.headers["cache-control"] == "no-store"

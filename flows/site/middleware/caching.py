@@ -4,29 +4,20 @@ A build never changes, so what a page says depends on its address, the build, th
 and its settings alone. Their hash is the ETag of every page, and one decision serves them all.
 """
 
-# mypy: disable-error-code="untyped-decorator"
-
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from datasette.app import Datasette
-from datasette.hookspecs import hookimpl
 from datasette.utils.asgi import Request
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
+from flows.site.asgi import App, Message, Receive, Send
 from warehouse.identity import code_version
 from warehouse.site.describe import DATABASE
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 NIGHT = timedelta(days=1)  # from one build to the next
 LEAST_SECONDS = 60
@@ -66,19 +57,9 @@ class Edition:
         return min(max(due, LEAST_SECONDS), int(NIGHT.total_seconds()))
 
 
-@hookimpl
-def asgi_wrapper(datasette: Datasette) -> Callable[[App], App]:
-    """Compress what goes out, and let it be kept."""
-    edition = edition_of(datasette)
-    return lambda app: kept(
-        GZipMiddleware(app, compresslevel=GZIP_LEVEL, exclude_content_types=AS_THEY_ARE), edition
-    )
-
-
-@hookimpl
-def extra_template_vars() -> dict[str, Any]:
-    """Offer templates ``unkept``, for a page that is not as whole as it could be."""
-    return {"unkept": unkept}
+def compressed(app: App) -> App:
+    """Return ``app`` compressing what is worth it."""
+    return GZipMiddleware(app, compresslevel=GZIP_LEVEL, exclude_content_types=AS_THEY_ARE)
 
 
 def unkept(request: Request) -> str:

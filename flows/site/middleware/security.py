@@ -1,25 +1,14 @@
-"""Guard every request and answer: closed pages, no open redirect, strict headers, small values.
+"""Guard every request and answer: closed pages, no open redirect, strict headers.
 
 Requests come in; they are refused here or passed on, and what goes out carries the headers.
 """
 
-# mypy: disable-error-code="untyped-decorator"
-
 import json
 import re
-import sqlite3
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
-import datasette.handle_exception
-from datasette.app import Datasette
-from datasette.hookspecs import hookimpl
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from flows.site.asgi import App, Message, Receive, Send
 
 # No template holds a script or a style of its own, so nothing has to be let through for them.
 # Spotify's player alone comes from elsewhere, and stands on a page only where it was asked for.
@@ -52,30 +41,6 @@ ELSEWHERE = re.compile(rb"/[/\\]|.*[\\\x00-\x1f\x7f]", re.DOTALL)
 # Only the interface takes what is sent, and the two pages that a list or ratings are sent to.
 TAKES_POST = re.compile(rb"/api/|/mix$|/rate$")
 
-LONGEST_VALUE = 5_000_000  # bytes of one SQL value; hex(zeroblob(2e8)) would fill the memory
-
-# Where rich is installed Datasette prints every 404 with all its local variables: 50 lines for a
-# mistyped address, among which real errors are lost. Errors of status 500 are still printed.
-datasette.handle_exception.rich = None
-
-
-@hookimpl(trylast=True)
-def asgi_wrapper(datasette: Datasette) -> Callable[[App], App]:
-    """Wrap the whole site in the guard, outside of all that other plugins wrap it in."""
-    base = datasette.setting("base_url").rstrip("/").encode()
-
-    async def refused(status: int) -> str:
-        await datasette.invoke_startup()  # once; this may be the first request
-        return str(await datasette.render_template("error.html", {"status": status}))
-
-    return lambda app: guarded(app, refused, base)
-
-
-@hookimpl
-def prepare_connection(conn: sqlite3.Connection) -> None:
-    """Bound the size of a value that a query can make."""
-    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
-
 
 def guarded(app: App, refused: Callable[[int], Awaitable[str]], base: bytes = b"") -> App:
     """Return ``app`` with closed pages refused and ``HEADERS`` on every answer.
@@ -86,12 +51,12 @@ def guarded(app: App, refused: Callable[[int], Awaitable[str]], base: bytes = b"
         base: what the path of every page begins with, where the site is not at the root.
     """
 
-    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+    async def guard(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
 
-        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": with_headers(message)}
             await send(message)
@@ -118,13 +83,13 @@ def refusal(method: str, path: bytes) -> int:
     return 0 if method == "POST" and TAKES_POST.match(path) else 405
 
 
-def decoded_path(scope: Scope) -> bytes:
+def decoded_path(scope: Message) -> bytes:
     """Return the path as a browser would read it, percent signs resolved."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return unquote_to_bytes(raw.partition(b"?")[0])
 
 
-def with_headers(message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
+def with_headers(message: Message) -> list[tuple[bytes, bytes]]:
     """Return the headers of ``message`` with ours in place of any of the same name."""
     headers = [
         (key, value) for key, value in message.get("headers", []) if key.lower() not in HEADERS

@@ -1,34 +1,12 @@
 """Bound what is sent: a request with a body comes in; it is passed on whole, or refused by 413."""
 
-# mypy: disable-error-code="untyped-decorator"
-
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from datasette.app import Datasette
-from datasette.hookspecs import hookimpl
+from flows.answers.bounds import MOST_BYTES
+from flows.site.asgi import App, Message, Receive, Send
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
-LONGEST = 1_000_000  # bytes; 10,000 songs by their addresses are 560,000
-TITLE = f"The request is too large: expected at most {LONGEST:,} bytes."
-
-
-@hookimpl
-def asgi_wrapper(datasette: Datasette) -> Callable[[App], App]:
-    """Bound every request to the site, whatever it is for."""
-
-    async def page() -> str:
-        await datasette.invoke_startup()  # once; this may be the first request
-        context = {"answer": {"status": 413, "title": TITLE}}
-        return str(await datasette.render_template("problem.html", context))
-
-    base = datasette.setting("base_url").rstrip("/")
-    return lambda app: bounded(app, page, f"{base}/api/")
+TITLE = f"The request is too large: expected at most {MOST_BYTES:,} bytes."
 
 
 def bounded(app: App, page: Callable[[], Awaitable[str]], interface: str) -> App:
@@ -44,7 +22,7 @@ def bounded(app: App, page: Callable[[], Awaitable[str]], interface: str) -> App
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await app(scope, receive, send)
             return
-        body = None if announced(scope) > LONGEST else await read(receive)
+        body = None if announced(scope) > MOST_BYTES else await read(receive)
         if body is not None:
             await app(scope, replayed(body, receive), send)
         elif scope["path"].startswith(interface):
@@ -59,17 +37,17 @@ def bounded(app: App, page: Callable[[], Awaitable[str]], interface: str) -> App
 def announced(scope: Message) -> int:
     """Return how long the body is by its header, 0 where that does not say."""
     told = next((value for key, value in scope["headers"] if key == b"content-length"), b"")
-    return int(told) if told.isdigit() and len(told) < 20 else len(told) and LONGEST + 1
+    return int(told) if told.isdigit() and len(told) < 20 else len(told) and MOST_BYTES + 1
 
 
 async def read(receive: Receive) -> bytes | None:
     """Return the body, nothing as soon as it is too long or the reader has gone."""
     body = b""
-    while len(body) <= LONGEST:
+    while len(body) <= MOST_BYTES:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body"):
-            return body if message["type"] == "http.request" and len(body) <= LONGEST else None
+            return body if message["type"] == "http.request" and len(body) <= MOST_BYTES else None
     return None
 
 
