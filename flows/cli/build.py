@@ -3,6 +3,7 @@
 Commands import what they run when they run it, so that ``--help`` answers at once.
 """
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -129,7 +130,17 @@ def inspect(
 
 
 @app.command()
-def demo(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    connected: Annotated[
+        bool,
+        typer.Option(
+            "--connected",
+            help="Also start stand-ins for ListenBrainz, MusicBrainz, an OpenSubsonic server and "
+            "Spotify on this machine, until stopped.",
+        ),
+    ] = False,
+) -> None:
     """Write the demo catalogue as CSV: songs, genres of artists, playlists and ratings."""
     from warehouse.demo.files import HEADERS, write_demo
 
@@ -143,6 +154,23 @@ def demo(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) ->
         given = files_by_option(files.tracks, files.genres, files.playlists, files.ratings)
         words = [f"--{option} {path}" for option, paths in given.items() for path in paths or ()]
         out.print(f"To build from them: uv run segue build {' '.join(words)}")
+        if connected:
+            _stand_in(folder)
+
+
+def _stand_in(folder: Path) -> None:
+    """Answer as other services do until stopped."""
+    import time
+
+    from flows.connections.demo import JOURNEY
+    from flows.connections.demo import connected as answering
+
+    with answering(folder) as file:
+        out.print(JOURNEY.format(file=file))
+        out.print("Ctrl-C stops them.")
+        sys.stdout.flush()
+        while True:
+            time.sleep(3600)
 
 
 @app.command(hidden=True)

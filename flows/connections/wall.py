@@ -9,13 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import duckdb
+
 from warehouse.connectors.snapshots import Origin, all_origins, origin
+from warehouse.ddl import quoted
 from warehouse.errors import InputError
 from warehouse.manifest import sha256
 
 logger = logging.getLogger(__name__)
 
 Kind = TypeVar("Kind", bound=str)
+CSV = "read_csv(?, all_varchar = true, ignore_errors = true, null_padding = true)"
+MARKED = Origin("its rows", "", "", "display", "", 0, 0, "")
 WHY_DISPLAY = "{service} provides it for display only, so nothing may be learnt from it"
 WHY_NON_COMMERCIAL = (
     "its licence is for non-commercial use ({terms}): set SEGUE_NONCOMMERCIAL=1 if yours is"
@@ -80,3 +85,26 @@ def _origin(path: Path, lent: Mapping[int, Sequence[Origin]]) -> Origin | None:
     like = lent.get(path.stat().st_size, ())
     same = sha256(path) if like else ""
     return next((one for one in like if one.sha256 == same), None)
+
+
+def refused(path: Path, home: Path, noncommercial: bool) -> bool:
+    """Whether a build may not use a file that a folder or a pattern led to, which is said."""
+    why = _refusal(_origin(path, _by_size(home)), noncommercial)
+    if why:
+        logger.warning("left out %s: %s", path, why)
+    return bool(why)
+
+
+def lent_rows(path: Path, column: str) -> Origin | None:
+    """Return what a file is that holds a row which says of itself that it is lent for display.
+
+    So do the rows of what is fetched from Spotify, wherever they are copied to.
+    """
+    reader = "read_parquet(?)" if path.name.lower().endswith(".parquet") else CSV
+    sql = f"select 1 from {reader} where {quoted(column)} = 'display' limit 1"
+    with duckdb.connect() as database:
+        try:
+            found = database.execute(sql, [str(path)]).fetchone()
+        except duckdb.Error:
+            return None
+    return MARKED if found else None

@@ -12,12 +12,12 @@ from typing import Any
 import duckdb
 
 from flows.connections.files import snapshots
-from flows.connections.wall import admitted
+from flows.connections.wall import admitted, lent_rows, refused
 from flows.settings import Settings
 from warehouse import release
 from warehouse.connectors.snapshots import FOLDER, Origin, origin
 from warehouse.demo import files as demo
-from warehouse.errors import SegueError
+from warehouse.errors import InputError, SegueError
 from warehouse.files import sources
 from warehouse.files.columns import chosen_columns
 from warehouse.files.sources import Kind, Source
@@ -112,14 +112,28 @@ def planned(settings: Settings) -> Plan:
     tracks = files.pop("tracks")
     mbids = _named(settings.home, snapshots(settings.home, settings.connections).get("mbids", ()))
     stamps = tuple(stamp(path) for paths in (tracks, *files.values()) for path in paths)
-    found = sources.opened(tracks, files, chosen_columns(settings.map))
+    opened = sources.opened(tracks, files, chosen_columns(settings.map))
+    found = [one for one in opened if not _refused(settings, one)]
+    if not any(one.kind == "tracks" for one in found):
+        raise InputError("No track file is left to build from: the log says why each was left out.")
     origins = {one.name: fetched[one.path] for one in found if one.path in fetched}
+    origins |= {one.name: known for one in found if (known := _marked(one))}
     origins |= {one.name: known for one in mbids if (known := origin(one.path))}
     hashes = {f"{source.kind} {source.name}": source.sha256 for source in found}
     hashes |= {f"mbids {one.name}": one.sha256 for one in mbids}
     hashes |= {f"origin {name}": " ".join(_facts(known)) for name, known in origins.items()}
     parameters = _parameters(settings)
     return Plan(settings, tuple(found), build_id(hashes, parameters), stamps, origins, mbids)
+
+
+def _refused(settings: Settings, source: Source) -> bool:
+    return source.path.is_file() and refused(source.path, settings.home, settings.noncommercial)
+
+
+def _marked(source: Source) -> Origin | None:
+    """Return what a file's own rows say of it, where it has a column for that."""
+    columns = [use.column for use in source.uses if use.column.strip().lower() == "licence"]
+    return lent_rows(source.path, columns[0]) if columns and source.path.is_file() else None
 
 
 def _named(home: Path, paths: Sequence[Path]) -> tuple[Fetched, ...]:

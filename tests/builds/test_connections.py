@@ -14,10 +14,10 @@ from flows.connections.fetch import fetch, fetch_all
 from flows.connections.files import connection
 from flows.settings import settings
 from warehouse.connectors.http import SystemClock
-from warehouse.connectors.snapshots import Origin, Snapshot, origin, origin_path
+from warehouse.connectors.snapshots import Origin, Snapshot, origin_path
 from warehouse.demo.services.listenbrainz import ListenBrainz
 from warehouse.demo.services.server import Reply, serving
-from warehouse.errors import BuildRejected, InputError
+from warehouse.errors import InputError
 
 ROB = "listenbrainz:rob"
 
@@ -80,20 +80,22 @@ def test_what_is_non_commercial_waits_for_a_setting(build, golden, rows, tmp_pat
     ]
 
 
-def test_a_row_that_is_lent_for_display_stops_a_build(build, golden, tmp_path, monkeypatch):
-    from flows.nightly import plan
+def test_rows_that_say_they_are_lent_stop_a_build_wherever_they_stand(golden, tmp_path):
+    header, *lines = (golden / "tracks.csv").read_text(encoding="utf-8").splitlines()
+    marked = [f"{line},{'display' if n == 5 else ''}" for n, line in enumerate(lines)]
+    (tmp_path / "mine.csv").write_text("\n".join([f"{header},licence", *marked]) + "\n")
+    given = ("--tracks", tmp_path / "mine.csv", "--neighbours", 3, "--home", tmp_path / "var")
+    result = segue("build", "--direct", *given)
+    assert result.exit_code == 3, result.output
+    assert "nothing_is_lent_for_display" in result.stderr
+    assert not (tmp_path / "var" / "current").exists()
 
+
+def test_a_folder_does_not_let_in_what_is_lent(build, golden, tmp_path):
     home = tmp_path / "var"
-    display = lent(home, golden / "tracks.csv", "display")
-
-    def let_in(files, *_):
-        return dict(files), {display: origin(display)}
-
-    monkeypatch.setattr(plan, "admitted", let_in)
-    with pytest.raises(BuildRejected, match="nothing_is_lent_for_display") as caught:
-        build(home, display, neighbours=3)
-    assert caught.value.exit_code == 3
-    assert not (home / "current").exists()
+    display = lent(home, other_songs(golden / "tracks.csv", tmp_path), "display")
+    with pytest.raises(InputError, match=r"No track file is left|is not a file"):
+        build(home, display.parent, neighbours=3)
 
 
 def test_an_origin_that_cannot_be_read_is_an_error_in_words(build, golden, tmp_path):
