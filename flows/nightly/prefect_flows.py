@@ -174,7 +174,3 @@ def keep_log_short(failures: bool = True) -> None:
     for handler in logging.getLogger().handlers:
         if not any(isinstance(present, _Short) for present in handler.filters):
             handler.addFilter(_Short(failures))
-
-
-if runtime.flow_run.id:  # a run of the schedule, of which Prefect says much before its body begins
-    keep_log_short()

@@ -225,6 +225,8 @@ def _server(pages: bool) -> Iterator[None]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     where = ["--port", str(port), "--ui" if pages else "--no-ui"]
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    # Else Prefect's log leads to pages that are not there.
+    os.environ["PREFECT_UI_URL"] = f"http://127.0.0.1:{port}" if pages else ""
     os.environ["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(folder / "pages")  # to be written in
     log = folder / "server.log"
     with log.open("wb") as output:

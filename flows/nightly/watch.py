@@ -45,7 +45,8 @@ class Outcome:
         return self.kind == runs.PUBLISHED
 
     def __str__(self) -> str:
-        return self.words or f"{self.kind}: {self.manifest.name} is served"
+        already = " already" if self.kind == runs.NOTHING_NEW else ""
+        return self.words or f"{self.kind}: {self.manifest.name} is served{already}"
 
 
 @dataclass

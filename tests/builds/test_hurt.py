@@ -1,6 +1,6 @@
 """A home that is hurt on purpose: killed at random, starved of disk, damaged, moved, read-only.
 
-``SEGUE_HURT`` is how often each is done; the checks do it a few times, whoever wants to be surer
+``HURT_TIMES`` is how often each is done; the checks do it a few times, whoever wants to be surer
 a hundred.
 """
 
@@ -29,8 +29,8 @@ from warehouse.published import Published
 from warehouse.release import Home, builds, leased, published
 from warehouse.repair import repaired
 
-TIMES = int(os.environ.get("SEGUE_HURT", "6"))
-SEED = int(os.environ.get("SEGUE_HURT_SEED", "2026"))
+TIMES = int(os.environ.get("HURT_TIMES", "6"))
+SEED = int(os.environ.get("HURT_SEED", "2026"))
 SEGUE = Path(sys.executable).with_name("segue")
 LONGEST = 3.0  # seconds until a process is killed: a build of twelve songs takes about as long
 AGE = timedelta(hours=26)

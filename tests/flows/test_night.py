@@ -191,7 +191,11 @@ def test_nights_go_wrong_and_right_and_the_operator_hears_of_it(nights):
     assert (beats.count("/ping"), beats.count("/ping/fail")) == (3, 2)
     said = schedule.log.read_text()
     assert "Traceback" not in said
-    assert "View at" not in said
+    pages = re.findall(r"View at (http\S+)", said)
+    for page in pages[:1]:
+        with urllib.request.urlopen(page) as answer:
+            assert answer.status == 200
+    assert pages
 
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -291,6 +291,7 @@ def test_the_schedule_builds_when_it_is_due_and_leaves_nothing_behind(scheduled)
     assert processes(str(home)) == []
     said = log.read_text()
     assert "Traceback" not in said
+    assert "View at" not in said
     assert f"Refreshing {home} at '* * * * *' UTC" in said
     with held(Home(home)):
         pass
