@@ -1,4 +1,4 @@
-"""Take the pictures of the README: a site that shows the demo comes in, small PNG files go out.
+"""Take the pictures of the docs: a site that shows the demo comes in, small PNG files go out.
 
     uv run segue serve
     uv run python docs/images/take.py http://127.0.0.1:8001
@@ -35,7 +35,7 @@ def rate_five(page: Page) -> None:
     for songs, stars in zip(page.locator("fieldset").all(), (5, 2, 4, 1, 5), strict=True):
         songs.locator(f"label.star:has(input[value='{stars}'])").click()
     page.get_by_role("button", name="What would I like?").click()
-    page.get_by_role("heading", name="You would like").wait_for()
+    page.get_by_role("heading", name="You might like").wait_for()
 
 
 def leave(_: Page) -> None:
