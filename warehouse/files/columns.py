@@ -173,7 +173,7 @@ def _whose(found: list[Use]) -> list[Use]:
     for use in found:
         if use.used_as in drop:
             kept.append(replace(use, used_as="", why="the playlists have ids"))
-        elif use.used_as == rename:
+        elif rename and use.used_as == rename:  # a column that is not used has no name
             kept.append(replace(use, used_as="playlist"))
         else:
             kept.append(use)
