@@ -164,7 +164,7 @@ def _whose(found: list[Use]) -> list[Use]:
     """A playlist is named by its id, else by name and owner, else by its owner alone."""
     names = {use.used_as for use in found}
     if "playlist" in names:
-        drop, rename = {"playlist_name", "owner"}, ""
+        drop, rename = {"playlist_name", "owner"}, "playlist"
     elif "playlist_name" in names:
         drop, rename = set(), "playlist_name"
     else:
