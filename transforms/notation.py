@@ -46,8 +46,8 @@ class Notation:
     """How a file writes what no single value tells.
 
     Args:
-        artists: ``list`` as Python and JSON write it, ``semicolons``, ``bars`` or ``open`` where
-            only the whole column tells which commas and ampersands join.
+        artists: ``list`` as Python and JSON write it, ``semicolons``, ``bars`` or ``open``:
+            names that may hold commas and ampersands.
         genres: what separates genres in a cell: ``list``, ``;``, ``|``, ``,``, or nothing.
         decimal: ``.`` or ``,``.
         dates: the order of a numbered date, ``day first``, ``month first`` or ``unknown``; or
@@ -103,7 +103,7 @@ def in_words(notation: Notation, names: Sequence[str]) -> dict[str, str]:
             "list": "lists",
             "semicolons": "names separated by ;",
             "bars": "names separated by |",
-            "open": "names; split where the column as a whole shows what joins them",
+            "open": "one name or several joined by feat.",
         }[notation.artists],
         "genres": "lists" if notation.genres == "list" else f"separated by {notation.genres}",
         "duration_ms": units[notation.duration],

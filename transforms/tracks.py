@@ -469,8 +469,8 @@ def _names(text: pl.Series, notation: str) -> pl.Series:
     """Split each cell into credited names, empty where it holds none.
 
     A name is split only where the catalogue's own notation separates: "Earth, Wind & Fire" and
-    "Tyler, The Creator" stay whole. What joins names in an ``open`` column is seen once all of
-    it is read: ``transforms.credits``.
+    "Tyler, The Creator" stay whole. In an ``open`` column, "feat." alone
+    separates.
     """
     if notation == "list":
         lists = python_lists(text)

@@ -144,8 +144,10 @@ def accuracy(judged: Judged, drawn: queries.Queries, lists: IndexMatrix) -> list
         SEGUE: _deep(judged, drawn.songs, lists),
         "random": baselines.random(*case),
         "popular": baselines.popular(*case, training, popularity),
-        "z-scored audio": baselines.zscored_audio(*case, laid_out.audio(judged.rows)),
     }
+    audio = laid_out.audio(judged.rows)
+    if not np.isnan(audio).all():
+        found["z-scored audio"] = baselines.zscored_audio(*case, audio)
     if judged.genres.nnz:
         found["same genre"] = baselines.same_genre(*case, training, popularity, judged.genres)
     if len(training.songs):
@@ -186,10 +188,10 @@ def proxies(judged: Judged) -> list[Measure]:
     found = {
         SEGUE: judged.nearest,
         "random": baselines.random(judged.catalogue, drawn),
-        "z-scored audio": baselines.zscored_audio(
-            judged.catalogue, drawn, laid_out.audio(judged.rows)
-        ),
     }
+    audio = laid_out.audio(judged.rows)
+    if not np.isnan(audio).all():
+        found["z-scored audio"] = baselines.zscored_audio(judged.catalogue, drawn, audio)
     return [
         measure
         for model, lists in found.items()

@@ -104,7 +104,7 @@ def _source(path: Path, kind: str | None, chosen: Mapping[str, str]) -> Source:
     found: dict[str, Source] = {}
     for one in [name for name in KINDS if kind in (None, name)]:
         try:
-            found[one] = sources.recognised(Content(path), one, path.name, chosen)
+            found[one] = sources.recognised(Content.at(path), one, path.name, chosen)
         except InputError as error:
             refusals.append(error)
         if kind is None and _is_catalogue(found):

@@ -20,7 +20,8 @@ from warehouse.demo import files as demo
 from warehouse.errors import InputError, SegueError
 from warehouse.files import sources
 from warehouse.files.columns import chosen_columns
-from warehouse.files.sources import Kind, Source
+from warehouse.files.content import Content
+from warehouse.files.sources import Kind, Source, spread
 from warehouse.identity import build_id
 from warehouse.manifest import Manifest, read_manifest, sha256
 
@@ -111,11 +112,13 @@ def planned(settings: Settings) -> Plan:
     files, fetched = admitted(_files(settings), settings.home, settings.noncommercial)
     tracks = files.pop("tracks")
     mbids = _named(settings.home, snapshots(settings.home, settings.connections).get("mbids", ()))
-    stamps = tuple(stamp(path) for paths in (tracks, *files.values()) for path in paths)
+    given = [one for paths in (tracks, *files.values()) for path in paths for one in spread(path)]
+    before = {path: stamp(path) for path in (Content.at(one).path for one in given)}
     opened = sources.opened(tracks, files, chosen_columns(settings.map))
     found = [one for one in opened if not _refused(settings, one)]
     if not any(one.kind == "tracks" for one in found):
         raise InputError("No track file is left to build from: the log says why each was left out.")
+    stamps = tuple(before[source.path] for source in found)
     origins = {one.name: fetched[one.path] for one in found if one.path in fetched}
     origins |= {one.name: known for one in found if (known := _marked(one))}
     origins |= {one.name: known for one in mbids if (known := origin(one.path))}

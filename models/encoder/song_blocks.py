@@ -134,6 +134,42 @@ class Era(TransformerMixin, BaseEstimator):
         return np.asarray(-np.log(np.maximum(self.newest_ - years, 0) + 2))
 
 
+class SameArtist(TransformerMixin, BaseEstimator):
+    """Who made a song: all that there is to go by where nothing is measured, filed or listened to.
+
+    Every artist has a direction of their own, so that their songs lie in one place and all others
+    about equally far away. A song of nobody known lies in the middle.
+
+    Args:
+        dimensions: columns.
+    """
+
+    unit_length = True
+    transform_in_words = "a direction for each artist"
+
+    def __init__(self, dimensions: int = 16) -> None:
+        self.dimensions = dimensions
+
+    def fit(self, songs: Songs, _: object = None) -> Self:
+        """Give every artist a direction, the same for the same number."""
+        number = int(songs.artists.max(initial=-1)) + 1
+        drawn = np.random.default_rng(0).standard_normal((number, self.dimensions))
+        lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
+        self.directions_ = (drawn / lengths).astype(np.float32)
+        return self
+
+    def transform(self, songs: Songs) -> SingleMatrix:
+        """Return shape ``(n_songs, dimensions)``."""
+        found = np.zeros((len(songs), self.dimensions), dtype=np.float32)
+        known = (songs.artists >= 0) & (songs.artists < len(self.directions_))
+        found[known] = self.directions_[songs.artists[known]]
+        return found
+
+    def names(self, width: int) -> list[str]:
+        """Return the names of the columns."""
+        return [f"artist_{number}" for number in range(1, width + 1)]
+
+
 class Genres(TransformerMixin, BaseEstimator):
     """The genres of a song and of its artists: TF-IDF, then a truncated SVD.
 

@@ -18,7 +18,12 @@ MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "none", "null", "\\n", "inf",
 NUMBER = re.compile(
     r"[-+−]?\(?\d[\d.,\s'’\u00a0\u202f]*(?:e[-+]?\d+)?\s*(?:%|db|bpm|ms|s|sec|min)?", re.I
 )
-KEY = re.compile(r"-?\d{1,2}(\.0)?|\d{1,2}[abdm]|[a-h][#♯b♭]?.{0,20}|(?:[a-h]e?i?s)\b.{0,12}", re.I)
+KEY = re.compile(
+    r"-?\d{1,2}(\.0)?|\d{1,2}[abdm]|"
+    r"[a-h] ?(?:#|♯|b|♭|sharp|flat|is|es|s)?(?:\s?/\s?[a-h][#♯b♭]?)?"
+    r"[\s_-]*(?:maj\w*|min\w*|m|dur|moll|mayor|menor|ma(?:gg)?iore?|mineur)?",
+    re.I,
+)
 MODE = re.compile(r"-?\d(\.0)?|maj.*|min.*|m|dur|moll|men.*|mayor", re.I)
 CLOCK = re.compile(r"(?:\d+:)?\d{1,3}:\d{2}(?:[.,]\d+)?|PT.+|" + NUMBER.pattern, re.I)
 DATE = re.compile(r".*\d.*")

@@ -34,6 +34,12 @@ class Content:
     part: str = ""
     data: bytes | None = None
 
+    @classmethod
+    def at(cls, path: Path) -> "Content":
+        """Return what a path names; ``songs.db::tracks`` is the table of a database."""
+        file, mark, part = str(path).rpartition("::")
+        return cls(Path(file), part) if mark and not path.exists() else cls(path)
+
     @property
     def name(self) -> str:
         """What messages call it."""

@@ -5,6 +5,7 @@ Every record leaves here exactly once: in ``rows`` as text under Segue's column 
 """
 
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ import pyarrow as pa
 from warehouse.errors import InputError
 from warehouse.files import dialects, lists, spotify, tables
 from warehouse.files.columns import Use, lacking, refusal, uses
-from warehouse.files.content import Content
+from warehouse.files.content import WORKBOOKS, Content, members
 from warehouse.files.dialects import Dialect
 from warehouse.files.records import MALFORMED_SCHEMA, records
 from warehouse.manifest import sha256
@@ -29,6 +30,7 @@ Kind = Literal["tracks", "genres", "playlists", "ratings"]
 PARQUET = (".parquet", ".pq")
 JSON = ".json"
 JSON_LINES = (".jsonl", ".ndjson", ".jl")
+GLOB = re.compile(r"[*?\[]")
 NO_SIGNALS: Mapping[Kind, Sequence[Path]] = MappingProxyType({})
 NOTHING_CHOSEN: Mapping[str, str] = MappingProxyType({})
 UNREADABLE = (
@@ -120,16 +122,28 @@ def opened(
             columns that do not tell what is needed, or given twice.
     """
     files: dict[Kind, Sequence[Path]] = {"tracks": tracks, **signals}
-    given = [(kind, path) for kind, paths in files.items() for path in paths]
+    given = [(kind, one) for kind, paths in files.items() for path in paths for one in spread(path)]
     for _, path in given:
-        _require_file(path)
+        _require_file(Content.at(path).path)
     names = _short_names([path for _, path in given])
     found = [
-        recognised(Content(path), kind, name, chosen)
+        recognised(Content.at(path), kind, name, chosen)
         for (kind, path), name in zip(given, names, strict=True)
     ]
     _require_chosen(found, chosen)
     return found
+
+
+def spread(path: Path) -> list[Path]:
+    """Return the files that a path names: those of a folder, of a pattern, of an archive, or it."""
+    if path.is_dir():
+        return sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
+    if not path.exists() and GLOB.search(str(path)):
+        found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor or ""))))
+        return [one for one in found if one.is_file()] or [path]
+    if path.is_file() and path.name.lower().endswith(".zip"):
+        return [Path(f"{path}::{part}") for part in members(path)] or [path]
+    return [path]
 
 
 def _require_chosen(found: Sequence[Source], chosen: Mapping[str, str]) -> None:
@@ -231,9 +245,64 @@ def _require_content(path: Path) -> None:
 def _recognised(content: Content, kind: Kind, name: str, chosen: Mapping[str, str]) -> Source:
     if content.ending in PARQUET:
         return _parquet(content, kind, name, chosen)
+    if content.ending in WORKBOOKS or (content.data is None and _is_database(content)):
+        return _whole_table(content, kind, name, chosen)
     if _is_json(content):
         return _json(content, kind, name, chosen)
     return _text(content, kind, name, chosen)
+
+
+def _is_database(content: Content) -> bool:
+    if content.ending in (".duckdb", ".ddb"):
+        return True
+    with content.path.open("rb") as file:
+        start = file.read(16)
+    return start == tables.SQLITE or start[8:12] == b"DUCK"
+
+
+def _whole_table(content: Content, kind: Kind, name: str, chosen: Mapping[str, str]) -> Source:
+    """Recognise a workbook or a table of a database, which are read at once."""
+    frame, first = _frame_of(content, kind, chosen)
+    if not frame.height:
+        raise _no_rows(content)
+    rows = [[value or "" for value in row] for row in _sample(frame)]
+    found = uses(frame.columns, rows, kind, chosen)
+    if lacks := lacking(found, rows, kind):
+        raise refusal(content.name, kind, found, lacks)
+    form = "workbook" if content.ending in WORKBOOKS else "database"
+    notes = (f"{first - 2} rows above the header are passed over",) if first > 2 else ()
+    return Source(name, content, kind, form, found, _hash(content), notes=notes)
+
+
+def _frame_of(content: Content, kind: Kind, chosen: Mapping[str, str]) -> tuple[pl.DataFrame, int]:
+    """Return a table as text, and the number of its first row, the header of a table being 1."""
+    if content.ending not in WORKBOOKS:
+        return tables.database(content), 2
+    book = tables.workbook(content)
+    place, header = _book_header(book, kind, chosen)
+    rows = [dict(zip(header, row, strict=False)) for row in book[place + 1 :]]
+    return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String)), place + 2
+
+
+def _book_header(
+    book: Sequence[Sequence[str]], kind: Kind, chosen: Mapping[str, str]
+) -> tuple[int, list[str]]:
+    """Return the row of a workbook that is its header, and its names, each once."""
+    likely = range(min(len(book), tables.BOOK_ROWS))
+    if not likely:
+        return 0, []
+
+    def worth(place: int) -> tuple[bool, int]:
+        found = uses(book[place], book[place + 1 : place + 100], kind, chosen)
+        lacks = lacking(found, book[place + 1 : place + 100], kind)
+        return not lacks, sum(bool(use.used_as) for use in found)
+
+    place = max(likely, key=worth)
+    names: list[str] = []
+    for name in book[place]:
+        plain = name.strip()
+        names.append(plain if plain not in names else f"{plain} {len(names) + 1}")
+    return place, names
 
 
 def _is_json(content: Content) -> bool:
@@ -334,7 +403,8 @@ def _reader(source: Source) -> str:
         return "text"
     if source.format == lists.LINES:
         return "lines"
-    return {"Parquet": "parquet", "JSON": "objects"}.get(source.format, "spotify")
+    known = {"Parquet": "parquet", "JSON": "objects", "workbook": "table", "database": "table"}
+    return known.get(source.format, "spotify")
 
 
 def _text_batches(source: Source) -> Iterator[Batch]:
@@ -402,6 +472,17 @@ def _object_batches(source: Source) -> Iterator[Batch]:
     yield Batch(_named(frame, source.uses, by_name=True), malformed)
 
 
+def _table_batches(source: Source) -> Iterator[Batch]:
+    """Read a workbook or a table of a database at once; ``line`` is the number of the row."""
+    chosen = {use.used_as: use.column for use in source.uses if use.why == "by --map"}
+    frame, first = _frame_of(source.content, source.kind, chosen)
+    filled = frame.with_columns(
+        line=pl.int_range(pl.len(), dtype=pl.Int64) + first,
+        row=pl.struct(frame.columns).struct.json_encode(),
+    ).filter(pl.any_horizontal((pl.col(frame.columns) != "").fill_null(False)))
+    yield Batch(_named(filled, source.uses, by_name=True), pl.DataFrame(schema=MALFORMED_SCHEMA))
+
+
 def _line_batches(source: Source) -> Iterator[Batch]:
     yield Batch(*lists.listed_entries(dialects.whole(source.content).splitlines()))
 
@@ -411,5 +492,6 @@ _READERS: dict[str, Callable[[Source], Iterator[Batch]]] = {
     "lines": _line_batches,
     "parquet": _parquet_batches,
     "objects": _object_batches,
+    "table": _table_batches,
     "spotify": _spotify_batches,
 }

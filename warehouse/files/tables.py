@@ -4,12 +4,17 @@ Parquet is read a slice at a time; the others, which are never large, at once.
 """
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, cast
 
+import duckdb
 import polars as pl
 import pyarrow.parquet as pq
+from python_calamine import CalamineWorkbook
 
+from warehouse.errors import InputError
 from warehouse.files.content import Content
 from warehouse.files.records import MALFORMED_SCHEMA, SURROGATE
 
@@ -128,3 +133,73 @@ def _listed(parts: Sequence[Any]) -> str | None:
     named = [part.get("name") if isinstance(part, dict) else part for part in parts]
     names = [SURROGATE.sub("\ufffd", str(part)) for part in named if isinstance(part, str | int)]
     return repr(names) if names else None
+
+
+SQLITE = b"SQLite format 3\0"
+BOOK_ROWS = 10  # that may stand above a header in a workbook
+
+
+def database(content: Content) -> pl.DataFrame:
+    """Return a table of a SQLite or DuckDB file as text.
+
+    Raises:
+        InputError: there is no such table; names those that there are.
+    """
+    with content.path.open("rb") as file:
+        lite = file.read(16) == SQLITE
+    return _of_sqlite(content) if lite else _of_duckdb(content)
+
+
+def _of_sqlite(content: Content) -> pl.DataFrame:
+    address = f"file:{content.path.resolve()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as opened:
+        listed = "select name from sqlite_master where type in ('table', 'view') order by name"
+        _require_table(content, [name for (name,) in opened.execute(listed)])
+        cursor = opened.execute(f"select * from {_quoted(content.part)}")
+        names = [column[0] for column in cursor.description]
+        rows = [[None if v is None else _plain(v) for v in row] for row in cursor]
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _of_duckdb(content: Content) -> pl.DataFrame:
+    with closing(duckdb.connect(str(content.path), read_only=True)) as opened:
+        listed = opened.execute("select table_name from information_schema.tables order by 1")
+        _require_table(content, [name for (name,) in listed.fetchall()])
+        return as_text(cast(pl.DataFrame, opened.table(_quoted(content.part)).pl()))
+
+
+def _require_table(content: Content, names: Sequence[str]) -> None:
+    if content.part not in names:
+        there = ", ".join(names) or "none"
+        raise InputError(
+            f"{content.path}: name the table that is meant, as {content.path}::TABLE. "
+            f"Got {content.part!r}; there is: {there}."
+        )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _plain(value: Any) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return SURROGATE.sub("\ufffd", text)
+
+
+def workbook(content: Content) -> list[list[str]]:
+    """Return the first sheet of a workbook that holds anything, as rows of text."""
+    book = CalamineWorkbook.from_path(str(content.path))
+    sheets = [content.part] if content.part else book.sheet_names
+    for name in sheets:
+        rows = [[_cell(v) for v in row] for row in book.get_sheet_by_name(name).to_python()]
+        if any(any(row) for row in rows):
+            return rows
+    return []
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return SURROGATE.sub("\ufffd", str(value)).removesuffix(" 00:00:00")

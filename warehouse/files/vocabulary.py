@@ -37,7 +37,7 @@ IDS = """
     رابط الأغنية (URI); Track-URI; URI κομματιού; URI de la canción; URI du titre;
     URI della traccia; トラックURI; Nummer URI; URI da faixa; Låtens URI; Parça URI; 曲目 URI;
     歌 Link; recording_mbid; recording_msid; musicbrainz_trackid; musicbrainz recording id;
-    mbid; deezer_id; sng_id; trackkey; persistent id; apple music track id; apple - id; isrc;
+    mbid; deezer_id; sng_id; persistent id; apple music track id; apple - id; isrc;
     video_id; videoid; link
 """
 
@@ -275,6 +275,8 @@ def _forms(name: str) -> tuple[str, ...]:
     whole = normal(name)
     forms = [whole]
     for key in (whole, re.sub(r"\d+$", "", whole)):
-        forms.append(key)
-        forms += [key.removeprefix(p) for p in PREFIXES if key.startswith(p) and key != p]
+        bare = [key]
+        for form in bare:
+            bare += [form.removeprefix(p) for p in PREFIXES if form.startswith(p) and form != p]
+        forms += bare
     return tuple(dict.fromkeys(form for form in forms if form))
