@@ -3,14 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
+from flows.nightly.status import status
 from flows.nightly.summary import age
 from warehouse import contracts
 from warehouse.published import Published, Row
+from warehouse.release import Home
 
 REASONS = 12
 
@@ -248,6 +250,48 @@ class BuildInfo:
     settings: dict[str, Any]
     counts: dict[str, int]
     on: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class NightlyStatus:
+    """How the nightly runs go; what they say of files is for the operator alone.
+
+    Args:
+        fresh_at: when a run last ended well, with a new build or because nothing was new; UTC.
+        stale: whether that is longer ago than the operator allows.
+        failing_since: when the first of the runs began that have failed since then.
+        failures: how many have.
+        held_back: builds that wait for the operator to publish them.
+        scheduled: whether a schedule runs.
+        next_run: when it runs next.
+    """
+
+    fresh_at: str
+    stale: bool
+    failing_since: str | None
+    failures: int
+    held_back: int
+    scheduled: bool
+    next_run: str | None
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is stale, and the last run did not fail."""
+        return not self.stale and not self.failures
+
+
+def nights(build: Published, max_age: timedelta) -> NightlyStatus:
+    """Return how the runs went in the home that a build lies in."""
+    found = status(Home(build.folder.parents[1]), max_age)
+    return NightlyStatus(
+        fresh_at=found.fresh_at,
+        stale=found.stale,
+        failing_since=found.failing_since,
+        failures=found.failures,
+        held_back=len(found.held),
+        scheduled=found.scheduled,
+        next_run=found.next_run,
+    )
 
 
 def health(build: Published) -> BuildHealth:

@@ -58,6 +58,7 @@ def serve(
             exports=chosen.exports,
             base_url=chosen.base_url,
             hosts=(chosen.host, *chosen.hosts),
+            max_age=chosen.max_age,
         )
         site.serve(chosen.home, listener, chosen.workers, options)
 

@@ -118,11 +118,14 @@ def by_prefect(settings: Settings, force: bool) -> Outcome:
     Returns:
         How it ended.
     """
-    with watched(settings) as night:
-        plan = planned(settings)
-        with held(plan.home):
-            night.outcome = settled(plan, force, night)
-        return night.outcome or _flow(plan, force, night)
+    try:
+        with watched(settings) as night:
+            plan = planned(settings)
+            with held(plan.home):
+                night.outcome = settled(plan, force, night)
+            return night.outcome or _flow(plan, force, night)
+    except SegueError as error:
+        raise _without_traceback(error) from None
 
 
 def _flow(plan: Plan, force: bool, night: Night) -> Outcome:
@@ -134,10 +137,7 @@ def _flow(plan: Plan, force: bool, night: Night) -> Outcome:
     from flows.nightly import prefect_flows  # noqa: PLC0415 - takes seconds, reads its environment
 
     prefect_flows.keep_log_short(failures=False)
-    try:
-        outcome: Outcome = prefect_flows.refresh(plan=plan, force=force, bars=terminal, night=night)
-    except SegueError as error:
-        raise _without_traceback(error) from None
+    outcome: Outcome = prefect_flows.refresh(plan=plan, force=force, bars=terminal, night=night)
     return outcome
 
 

@@ -7,6 +7,7 @@ details (RFC 9457).
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Annotated, Any, Literal, cast
 
@@ -47,12 +48,17 @@ GroupName = Annotated[str, Path(max_length=LONGEST_GROUP)]
 SongId = Annotated[str, Path(max_length=LONGEST_NAME, description="The catalogue's own id.")]
 
 
-def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI:
+def app(
+    build: Published,
+    switches: Mapping[str, bool] | None = None,
+    max_age: timedelta = timedelta(hours=26),
+) -> FastAPI:
     """Return the interface to one build; every path begins with ``PREFIX``.
 
     Args:
         build: what is answered from.
         switches: what is switched on where it is served, to be told.
+        max_age: time without a run that ended well after which the build counts as stale.
     """
     api = FastAPI(
         title="Segue",
@@ -65,7 +71,7 @@ def app(build: Published, switches: Mapping[str, bool] | None = None) -> FastAPI
     )
     problems.tell(api)
     for router in (
-        _about_the_build(build, switches or {}),
+        _about_the_build(build, switches or {}, max_age),
         _about_search(build),
         _about_likeness(build),
         _about_pairs(build),
@@ -85,7 +91,9 @@ def described() -> str:
     return json.dumps(app(nowhere).openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRouter:
+def _about_the_build(
+    build: Published, switches: Mapping[str, bool], max_age: timedelta
+) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["build"])
 
     @router.get("/catalogue")
@@ -107,6 +115,14 @@ def _about_the_build(build: Published, switches: Mapping[str, bool]) -> APIRoute
     def health() -> published_build.BuildHealth:
         """Return whether the build can be read, and its id."""
         return published_build.health(build)
+
+    @router.get("/status", responses={503: {"model": published_build.NightlyStatus}})
+    def nights(response: Response, strict: bool = False) -> published_build.NightlyStatus:
+        """Return how the nightly runs go; with ``strict``, 503 where they do not go well."""
+        found = published_build.nights(build, max_age)
+        if strict and not found.well:
+            response.status_code = 503
+        return found
 
     @router.get("/info")
     def info() -> published_build.BuildInfo:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from threading import Thread
@@ -49,6 +50,7 @@ class Options:
         exports: let anyone fetch the other tables whole.
         base_url: of the site, as others reach it; empty where it is not known.
         hosts: names that visitors may reach it by, where ``base_url`` is empty.
+        max_age: time without a run that ended well after which the build counts as stale.
     """
 
     allow_sql: bool = False
@@ -57,6 +59,7 @@ class Options:
     exports: bool = True
     base_url: str = ""
     hosts: tuple[str, ...] = ()
+    max_age: timedelta = timedelta(hours=26)
 
 
 def site(build: Path, options: Options = Options()) -> Datasette:
@@ -86,7 +89,9 @@ def site(build: Path, options: Options = Options()) -> Datasette:
     tell_rows_of_view(opened)
     # Datasette copies the metadata of all tables whenever it asks whether one may be seen.
     opened._table_permission_allows = cache(opened._table_permission_allows)
-    opened.api = api.app(published, switches)  # what the pages are made of; see plugins/pages.py
+    opened.api = api.app(
+        published, switches, options.max_age
+    )  # what the pages are made of; see plugins/pages.py
     opened.ask = client(opened.api)
     opened.wrap = middleware.of(opened)
     opened.most_bytes = MOST_BYTES
