@@ -92,8 +92,9 @@ def schedule(
     home: Home = None,
 ) -> None:
     """Refresh the build every night until stopped; missed runs are made up for."""
+    from flows.nightly.due import next_run
     from flows.nightly.plan import planned
-    from flows.nightly.schedule import next_run, serve_nightly
+    from flows.nightly.schedule import serve_nightly
     from flows.settings import keep_prefect_private
 
     with reported_errors():

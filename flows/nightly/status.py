@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from flows.nightly.schedule import next_run
+from flows.nightly.due import next_run
 from flows.nightly.summary import age
 from warehouse import runs
 from warehouse.choices import ROLLED_BACK, Hold, read_choices

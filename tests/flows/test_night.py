@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.nightly.schedule import missed, next_run, times
+from flows.nightly.due import missed, next_run, times
 from flows.nightly.status import status
 from warehouse import runs
 from warehouse.errors import InputError
