@@ -137,16 +137,20 @@ def begun(root: Path, cause: str, code_version: str, due_at: str | None = None) 
     with _suppressed(root):
         root.mkdir(parents=True, exist_ok=True)
         token = uuid4().hex[:12]
-        lock = os.open(_lock_of(root, token), os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = None
         try:
             with _opened(root) as database:
+                # From here to the end of the block no other run begins, so a lock is held or left.
                 run_id = _inserted(database, cause, code_version, due_at, token)
+                lock = os.open(_lock_of(root, token), os.O_RDWR | os.O_CREAT, 0o644)
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 _note_killed(root, database)
+                _clear_locks(root)
                 database.execute("delete from runs where run_id <= ?", (run_id - KEPT,))
         except BaseException:
-            _lock_of(root, token).unlink(missing_ok=True)
-            os.close(lock)
+            if lock is not None:
+                _lock_of(root, token).unlink(missing_ok=True)
+                os.close(lock)
             raise
         return Record(root, run_id, token, lock)
     return None
@@ -173,7 +177,13 @@ def _note_killed(root: Path, database: sqlite3.Connection) -> None:
         database.execute(
             "update runs set outcome = ?, message = ? where run_id = ?", (KILLED, words, run_id)
         )
-        _lock_of(root, token).unlink(missing_ok=True)
+
+
+def _clear_locks(root: Path) -> None:
+    """Remove the locks of runs that were killed, also of those that were not noted yet."""
+    for path in root.glob(_lock_of(root, "*").name):
+        if not _is_held(path):
+            path.unlink(missing_ok=True)
 
 
 def _killed(stage: str) -> str:
@@ -231,8 +241,12 @@ def _lock_of(root: Path, token: str) -> Path:
 
 def _goes_on(root: Path, token: str) -> bool:
     """Return whether the process of a run holds its lock still."""
+    return _is_held(_lock_of(root, token))
+
+
+def _is_held(lock: Path) -> bool:
     try:
-        handle = os.open(_lock_of(root, token), os.O_RDONLY)
+        handle = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

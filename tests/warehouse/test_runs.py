@@ -76,6 +76,17 @@ def test_a_killed_run_is_told_as_such_at_once_and_noted_by_the_next(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["runs.db"]
 
 
+def test_locks_that_nobody_holds_go_with_the_next_run_and_those_of_others_stay(tmp_path):
+    other = begun(tmp_path)
+    (held,) = tmp_path.glob(".run-*.lock")
+    left = tmp_path / ".run-000000000000.lock"  # killed before the run was noted
+    left.write_text("")
+    begun(tmp_path).end(runs.PUBLISHED, 0, "")
+    assert [*tmp_path.glob(".run-*.lock")] == [held]
+    other.end(runs.PUBLISHED, 0, "")
+    assert [*tmp_path.glob(".run-*.lock")] == []
+
+
 def test_runs_of_several_threads_and_processes_are_all_noted(tmp_path):
     def some():
         for _ in range(5):
