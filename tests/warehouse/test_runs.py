@@ -110,7 +110,7 @@ def test_a_damaged_file_stops_no_run_and_is_set_aside(tmp_path, content, caplog)
     (tmp_path / "runs.db").write_bytes(content)
     assert runs.runs(tmp_path) == []
     assert begun(tmp_path) is None
-    assert "runs.db cannot be used, so runs are not noted" in caplog.text
+    assert "runs.db cannot be used, so runs are not recorded" in caplog.text
     assert (tmp_path / "runs.db.damaged").read_bytes() == content
     begun(tmp_path).end(runs.PUBLISHED, 0, "")
     assert [run.outcome for run in runs.runs(tmp_path)] == ["published"]
