@@ -19,6 +19,7 @@ from models.songs import Songs
 LONGEST = 500
 SMOOTHING = 0.75
 SWEEPS = 4
+PAIRS_AT_ONCE = 2**22
 PENALTY = 10.0
 
 
@@ -77,7 +78,7 @@ def co_listening(held: csr_array, dimensions: int, power: float) -> SingleMatrix
     heard = np.flatnonzero(held.sum(axis=0) > 0)
     held = held[:, heard]
     lengths = np.maximum(held.sum(axis=1), 1)
-    pairs = _information((held.T @ diags_array(1 / lengths, dtype=np.float32) @ held).tocoo())
+    pairs = _information((held.T @ diags_array(1 / lengths, dtype=np.float32) @ held).tocsr())
     columns = min(dimensions, len(heard) - 1)
     if columns < 1 or not pairs.nnz:
         return vectors
@@ -89,15 +90,40 @@ def co_listening(held: csr_array, dimensions: int, power: float) -> SingleMatrix
 
 
 def _information(together: csr_array) -> csr_array:
-    """Return how much more often than by chance each pair occurs, on a log scale, where it does."""
-    apart = together.row != together.col
-    row, column, count = together.row[apart], together.col[apart], together.data[apart]
-    total = np.bincount(row, count, together.shape[0])
+    """Return how much more often than by chance each pair occurs, on a log scale, where it does.
+
+    Pairs are many more than items, so they are worked on some rows at a time.
+    """
+    items = together.shape[0]
+    step = max(1, PAIRS_AT_ONCE * items // max(together.nnz, 1))
+    parts = [slice(start, min(start + step, items)) for start in range(0, items, step)]
+    total = np.zeros(items)
+    for part in parts:
+        row, _, count = _pairs(together, part)
+        total[part] = np.bincount(row, count, part.stop - part.start)
     context = total**SMOOTHING / max((total**SMOOTHING).sum(), np.finfo(float).tiny)
-    value = np.log(count / (total[row] * context[column]))
-    more = value > 0
-    known = (value[more].astype(np.float32), (row[more], column[more]))
-    return csr_array(known, shape=together.shape)
+    columns, values, sizes = [np.empty(0, np.int32)], [np.empty(0, np.float32)], [np.zeros(1, int)]
+    for part in parts:
+        row, column, count = _pairs(together, part)
+        value = np.log(count / (total[part][row] * context[column]))
+        more = value > 0
+        columns.append(column[more])
+        values.append(value[more].astype(np.float32))
+        sizes.append(np.bincount(row[more], minlength=part.stop - part.start))
+    starts = np.cumsum(np.concatenate(sizes)).astype(together.indices.dtype)
+    found = csr_array((np.concatenate(values), np.concatenate(columns), starts), together.shape)
+    found.sort_indices()
+    return found
+
+
+def _pairs(together: csr_array, rows: slice) -> tuple[IndexMatrix, IndexMatrix, SingleMatrix]:
+    """Return row (from the first one on), column and count of each pair of two items."""
+    starts = together.indptr[rows.start : rows.stop + 1]
+    inside = slice(starts[0], starts[-1])
+    row = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    column, count = together.indices[inside], together.data[inside]
+    apart = column != row + rows.start
+    return row[apart], column[apart], count[apart]
 
 
 class CoListening(TransformerMixin, BaseEstimator):

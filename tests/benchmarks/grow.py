@@ -67,10 +67,8 @@ def playlists(entries: pl.DataFrame, copy: int, copies: int) -> pl.DataFrame:
     artists = [a and copied_artist(a, c) for a, c in zip(entries["artist_name"], of, strict=True)]
     return entries.with_columns(
         playlist_id=entries["playlist_id"].cast(pl.String) + f"-{copy}",
-        track_id=pl.Series([i and copied_id(i, c) for i, c in zip(ids, of, strict=True)]),
-        artist_name=pl.Series(
-            [a and copied_artist(a, c) for a, c in zip(artists, of, strict=True)]
-        ),
+        track_id=pl.Series(ids),
+        artist_name=pl.Series(artists),
     )
 
 
