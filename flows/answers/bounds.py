@@ -15,6 +15,10 @@ LONGEST_NAME = 200  # characters of the name of a list, a genre or a song_id
 LONGEST_SONG = 1_000  # characters of a song by id or title
 LONGEST_SIDE = 300  # characters of one song of a comparison
 LONGEST_GROUP = 500  # characters of the name of an artist, a genre or a taste
+LONGEST_QUERY = 32_768  # bytes of an address behind its question mark
+MOST_PARAMETERS = 100  # of an address, repeated ones too
+MOST_FACETS = 8  # that a page of a table counts
+MOST_ROWS = 200  # of a table on one page; JSON and CSV have as many as Datasette's settings say
 LONGEST_FILTER = 100  # characters that genres are looked up by
 
 

@@ -1,14 +1,15 @@
 """What every request to the site goes through: an application comes in, the same one guarded.
 
-From outside in: ``security`` refuses closed pages and sets the headers, ``bodies`` bounds what is
-sent, ``caching`` lets browsers keep what they have.
+From outside in: ``security`` refuses closed pages and sets the headers, ``leaving`` ends work that
+nobody waits for, ``addresses`` and ``bodies`` bound what is asked and sent, ``caching`` lets
+browsers keep what they have.
 """
 
 from functools import partial
 from typing import Any
 
 from flows.site.asgi import App
-from flows.site.middleware import bodies, caching, security
+from flows.site.middleware import addresses, bodies, caching, leaving, security
 
 
 def wrapped(datasette: Any, app: App) -> App:
@@ -25,9 +26,13 @@ def wrapped(datasette: Any, app: App) -> App:
     async def refused(status: int) -> str:
         return await page("error.html", status=status)
 
+    async def asks_too_much(title: str) -> str:
+        return await page("problem.html", answer={"status": 400, "title": title})
+
     kept = caching.kept(caching.compressed(app), caching.edition_of(datasette))
-    bounded = bodies.bounded(kept, too_large, f"{base}/api/")
-    return security.guarded(bounded, refused, base.encode())
+    brief = bodies.bounded(kept, too_large, f"{base}/api/")
+    bounded = addresses.bounded(brief, asks_too_much, f"{base}/api/")
+    return security.guarded(leaving.stopping(bounded), refused, base.encode())
 
 
 def of(datasette: Any) -> Any:
