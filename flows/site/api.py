@@ -16,7 +16,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Response
 from flows.answers import batch as request
 from flows.answers import build as published_build
 from flows.answers import compare as pairs
-from flows.answers import groups, overview, search, similar
+from flows.answers import groups, overview, search, similar, tracks
 from flows.answers import playlists as mix
 from flows.answers import ratings as rate
 from flows.answers import song as songs
@@ -172,6 +172,16 @@ def _about_likeness(build: Published) -> APIRouter:
         if asked.song is not None:
             return similar.similar(build, asked.song, asked.k, asked.profile)
         return similar.like_features(build, asked.features or {}, asked.k or 5, asked.profile)
+
+    @router.get("/similar-tracks")
+    def similar_tracks(
+        mbid: Annotated[str, Query(max_length=LONGEST_NAME, description="Of the recording.")] = "",
+        title: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+        artist: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+        count: Annotated[int, Query(ge=1, le=tracks.MOST)] = 50,
+    ) -> tracks.SimilarTracks:
+        """Return songs like a track that a music server knows by its recording, or by its names."""
+        return tracks.similar_tracks(build, mbid, title, artist, count)
 
     @router.post("/request")
     def requested(asked: list[BatchBody]) -> list[request.BatchAnswer]:

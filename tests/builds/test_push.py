@@ -6,12 +6,14 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.answers import playlists as mixes
+from flows.answers.tracks import similar_tracks
 from flows.cli import app
 from warehouse.connectors.http import SystemClock
 from warehouse.connectors.snapshots import Origin, Snapshot
 from warehouse.demo.services.listenbrainz import JSPF, ListenBrainz
 from warehouse.demo.services.server import Reply, serving
 from warehouse.demo.services.subsonic import Subsonic
+from warehouse.errors import InputError, Unknown
 from warehouse.published import Published
 
 SONGS = ("dance1", "dance2", "dance3", "metal1")
@@ -87,6 +89,23 @@ def test_the_jspf_of_segue_is_one_that_listenbrainz_takes(home):
     fake = ListenBrainz(SystemClock())
     assert fake._refused(sent["playlist"]["track"]) is None
     assert sent["playlist"]["extension"][JSPF]["public"] is False
+
+
+def test_a_music_server_finds_similar_tracks_by_recording_or_by_names(home):
+    build = Published(home / "current")
+    (song,) = mixes.described(build, SONGS[:1])
+    by_mbid = similar_tracks(build, mbid(0), None, None, 5)
+    by_name = similar_tracks(build, None, song.title.upper(), song.artist, 5)
+    assert by_mbid == by_name
+    assert by_mbid.song_id == song.song_id
+    assert song.song_id not in {track.song_id for track in by_mbid.tracks}
+    near = [track.similarity for track in by_mbid.tracks]
+    assert near == sorted(near, reverse=True)
+    assert all(0 < one <= 1 for one in near)
+    with pytest.raises(Unknown):
+        similar_tracks(build, None, "Nowhere", "Nobody", 5)
+    with pytest.raises(InputError, match="mbid"):
+        similar_tracks(build, "", "", "Nobody", 5)
 
 
 @pytest.mark.parametrize(
