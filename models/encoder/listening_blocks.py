@@ -78,7 +78,7 @@ def co_listening(held: csr_array, dimensions: int, power: float) -> SingleMatrix
     heard = np.flatnonzero(held.sum(axis=0) > 0)
     held = held[:, heard]
     lengths = np.maximum(held.sum(axis=1), 1)
-    pairs = _information((held.T @ diags_array(1 / lengths, dtype=np.float32) @ held).tocsr())
+    pairs = _information(held.T @ diags_array(1 / lengths, dtype=np.float32) @ held)
     columns = min(dimensions, len(heard) - 1)
     if columns < 1 or not pairs.nnz:
         return vectors
@@ -94,7 +94,7 @@ def _information(together: csr_array) -> csr_array:
 
     Pairs are many more than items, so they are worked on some rows at a time.
     """
-    items = together.shape[0]
+    together, items = csr_array(together), together.shape[0]
     step = max(1, PAIRS_AT_ONCE * items // max(together.nnz, 1))
     parts = [slice(start, min(start + step, items)) for start in range(0, items, step)]
     total = np.zeros(items)
