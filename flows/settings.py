@@ -62,7 +62,10 @@ class Settings(BaseSettings):
     )
     neighbours: int = Field(5, ge=1, le=100, description="Recommendations for each song.")
     hub_cap: int = Field(
-        13, ge=5, description="How many lists may have a song among their first five."
+        15,
+        ge=0,
+        description="Lists that may hold a song among their first five places; 0 for any number, "
+        "and then some songs stand in no list.",
     )
     engine: Literal["exact", "ivf"] = Field(
         "exact",

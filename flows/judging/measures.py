@@ -4,7 +4,7 @@ The measures themselves are in ``models``; here they are applied to the lists of
 baselines, and compared with the last build's.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,8 @@ def kept(judged: Judged) -> dict[str, Any]:
     listening = asdict(judged.listening) if judged.listening is not None else None
     if listening is not None:
         listening = {name: numbers.astype(np.int32) for name, numbers in listening.items()}
-    return {"rules": asdict(judged.rules), "listening": listening}
+    rules = asdict(replace(judged.rules, companions=None))
+    return {"rules": rules, "listening": listening}
 
 
 def asked(judged: Judged, held_out: queries.Entries) -> Asked:
@@ -157,7 +158,9 @@ def accuracy(judged: Judged, drawn: queries.Queries, lists: IndexMatrix) -> list
 
 def _deep(judged: Judged, songs: IndexMatrix, lists: IndexMatrix) -> IndexMatrix:
     each, first, which = np.unique(songs, return_index=True, return_inverse=True)
-    return ranking.continued(judged.search, judged.rules, each, lists[first], DEPTH)[which]
+    depth = min(ranking.DEEPER * DEPTH, len(judged.vectors) - 1)
+    near = ranking.Candidates(each, *judged.search.nearest_others(depth, each))
+    return ranking.continued(judged.vectors, judged.rules, near, lists[first], DEPTH)[which]
 
 
 def spread(judged: Judged, lists: IndexMatrix, genres_are_features: bool) -> list[Measure]:

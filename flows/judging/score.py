@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +12,13 @@ import polars as pl
 from flows.judging import measures as evaluating
 from models import ranking
 from models.arrays import IndexMatrix
+from models.companions import companions
 from models.encoder.listening_blocks import Listening
 from models.judging import queries
 from models.judging.evaluation import CATALOGUE, HEADLINE, METRICS, Measure
 from models.neighbours.boxes import Boxes
 from transforms import arrays as features
+from transforms import evaluation as laid_out
 from transforms import matching, signals
 from warehouse import contracts, export
 from warehouse.errors import InputError
@@ -117,16 +119,14 @@ def judged_again(build: Path) -> evaluating.Judged:
         export.frame(build / export.FILE, contracts.SONG_GENRES),
         export.frame(build / export.FILE, contracts.ARTIST_GENRES),
     )
+    families, popularity = features.numbered(rows["family_id"]), laid_out.popularity(rows)
+    listening = None if kept["listening"] is None else Listening(**kept["listening"])
+    rules = ranking.Rules(**kept["rules"])
+    if listening is not None:
+        heard = companions(listening, families, rules.artists, popularity)
+        rules = replace(rules, companions=heard)
     vectors = np.asarray(load_model(build, "vectors"))
-    return evaluating.Judged(
-        rows,
-        features.numbered(rows["family_id"]),
-        filed,
-        vectors,
-        ranking.Rules(**kept["rules"]),
-        None if kept["listening"] is None else Listening(**kept["listening"]),
-        Boxes(vectors),
-    )
+    return evaluating.Judged(rows, families, filed, vectors, rules, listening, Boxes(vectors))
 
 
 def found_entries(build: Path, playlists: Sequence[Path]) -> pl.DataFrame:

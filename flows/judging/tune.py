@@ -24,6 +24,8 @@ from flows.nightly.progress import Progress
 from flows.nightly.run import STEPS
 from flows.settings import Settings
 from models import ranking
+from models.arrays import FloatMatrix
+from models.companions import Companions, companions
 from models.encoder import pipeline as encoder
 from models.encoder.listening_blocks import Listening
 from models.encoder.pipeline import Recipe, Weights
@@ -88,14 +90,16 @@ class Case:
     Args:
         songs: a sample of the catalogue.
         listening: what is learnt from; none where the playlists only judge.
-        heard: shape ``(n_songs,)``, how much each song is listened to.
+        popularity: shape ``(n_songs,)``, NaN where unknown.
+        heard: what stands in the same playlists; none where they only judge.
         catalogue: the same songs, as the queries see them.
         queries: from the validation playlists.
     """
 
     songs: Songs
     listening: Listening | None
-    heard: np.ndarray[tuple[int], np.dtype[np.float64]]
+    popularity: FloatMatrix
+    heard: Companions | None
     catalogue: Catalogue
     queries: Queries
 
@@ -145,11 +149,13 @@ def _case(told: recommending.Known, most: int, learn: bool) -> Case:
     if not len(queries.songs):
         raise InputError("The playlists are too few or too short to judge by. Give more of them.")
     listening = Listening(playlists[learning], family[learning], artist[learning])
-    popularity = laid_out.popularity(told.rows)
-    heard = ranking.listened_to(popularity, told.songs.families, listening if learn else None)
+    popularity = laid_out.popularity(told.rows)[sample]
     families = np.where(listening.families < 0, -1, number[listening.families])
     again = replace(listening, families=families)
-    return Case(few, again if learn else None, heard[sample], catalogue, queries)
+    if not learn:
+        return Case(few, None, popularity, None, catalogue, queries)
+    heard = companions(again, few.families, few.artists, popularity)
+    return Case(few, again, popularity, heard, catalogue, queries)
 
 
 def _validation(playlists: Indices) -> Indices:
@@ -201,11 +207,13 @@ def tried(known: Case, trial: Trial) -> Trial:
     rules = ranking.Rules(
         known.songs.families,
         known.songs.artists,
-        known.heard,
+        ranking.listened_to(known.popularity, known.heard),
         trial.recipe.bonus,
         trial.hub_cap,
+        ranking.audience(known.popularity, known.songs.families, known.heard),
+        known.heard,
     )
-    lists = ranking.recommended(Boxes(vectors), rules, PLACES).songs
+    lists = ranking.recommended(Boxes(vectors), vectors, rules, PLACES).songs
     catalogue, asked = known.catalogue, known.queries
     scores = evaluation.accuracy(catalogue, asked, lists[asked.songs])
     spread = {m.metric: m.value for m in exposure.coverage(catalogue, lists, evaluating.SEGUE)}

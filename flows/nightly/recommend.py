@@ -18,6 +18,7 @@ from flows.nightly.progress import Progress
 from flows.nightly.tastes import find_tastes
 from models import ranking
 from models.arrays import SingleMatrix
+from models.companions import companions
 from models.encoder import pipeline as encoder
 from models.encoder.listening_blocks import Listening
 from models.judging.queries import Entries
@@ -101,7 +102,9 @@ def find_recommendations(plan: Plan, progress: Progress) -> None:
         rules = _rules(plan, told, recipe)
         with engine(plan.settings, vectors) as search:
             with progress.stage("searched", total=len(told.songs), unit="songs") as advance:
-                lists = ranking.recommended(search, rules, plan.settings.neighbours, advance)
+                lists = ranking.recommended(
+                    search, vectors, rules, plan.settings.neighbours, advance
+                )
             with progress.stage("evaluated", unit="measures") as advance:
                 judged = _judged(told, vectors, rules, search)
                 genres = "genre" in pipeline.named_steps
@@ -179,11 +182,15 @@ def _facts(told: Known) -> reasons.Facts:
 
 
 def _rules(plan: Plan, told: Known, recipe: encoder.Recipe) -> ranking.Rules:
-    popularity = evaluation.popularity(told.rows)
-    heard = ranking.listened_to(popularity, told.songs.families, told.listening)
+    popularity, families = evaluation.popularity(told.rows), told.songs.families
+    heard = None
+    if told.listening is not None:
+        heard = companions(told.listening, families, told.songs.artists, popularity)
     return ranking.Rules(
         *features.sameness(told.rows),
-        heard,
+        ranking.listened_to(popularity, heard),
         recipe.bonus,
         plan.settings.hub_cap,
+        ranking.audience(popularity, families, heard),
+        heard,
     )

@@ -66,7 +66,7 @@ class Recipe:
 # held against `segue tune`; docs/decisions/0012 and 0013 have the numbers.
 SOUND_ALONE = Recipe(Weights(2.0, 1.4, 1.0, 0.3, 1.5, 0, 0, 0), bonus=0.1)
 WITH_GENRES = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 0, 0), bonus=0.15)
-WITH_PLAYLISTS = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 8.0, 16.0), bonus=0.7)
+WITH_PLAYLISTS = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 8.0, 16.0), bonus=1.5)
 
 
 def recipe_for(songs: Songs, listening: Listening | None) -> Recipe:

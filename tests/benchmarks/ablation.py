@@ -47,7 +47,7 @@ def measure(home, playlists):
     tried = [replace(own, hub_cap=cap) for cap in CAPS]
     tried += [replace(own, bonus=bonus) for bonus in BONUSES]
     for rules in tried:
-        lists = ranking.recommended(judged.search, rules, 2 * ranking.PAGE).songs
+        lists = ranking.recommended(judged.search, judged.vectors, rules, 2 * ranking.PAGE).songs
         scores = evaluation.accuracy(judged.catalogue, asked.queries, lists[asked.queries.songs])
         spread = {m.metric: m.value for m in exposure.coverage(judged.catalogue, lists, "segue")}
         line = {

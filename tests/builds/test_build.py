@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 
 from flows.answers.similar import similar
+from flows.judging.score import judged_again
 from flows.nightly import summary
 from flows.nightly.plan import planned
 from flows.nightly.run import directly
@@ -25,7 +26,6 @@ from flows.settings import settings
 from flows.site.serve import site
 from models import ranking
 from models.encoder import pipeline as encoder
-from models.neighbours.boxes import Boxes
 from transforms.families import folded
 from warehouse import store
 from warehouse.contracts import PLAYLIST_ENTRIES, TABLES
@@ -97,26 +97,13 @@ def test_few_songs_are_never_recommended_and_none_in_more_lists_than_the_cap(dem
 
 
 def test_the_lists_are_what_the_rules_give_for_the_published_vectors(demo, rows):
-    songs = pl.DataFrame(
-        rows(demo, "select song_id, family_id, lower(artist) from songs order by song_id"),
-        schema=["song_id", "family", "artist"],
-        orient="row",
-    )
-    with store.opened(demo.parents[1] / "warehouse.duckdb") as warehouse:
-        entries = warehouse.frame(PLAYLIST_ENTRIES).filter(~pl.col("held_out"))
-    plays = entries.join(songs, on="song_id").group_by("family").agg(pl.n_unique("playlist"))
-    heard = songs.join(plays, on="family", how="left", maintain_order="left")["playlist"]
-    listened = np.log1p(heard.fill_null(0).to_numpy())
-    rules = ranking.Rules(
-        np.unique(songs["family"], return_inverse=True)[1],
-        np.unique(songs["artist"], return_inverse=True)[1],
-        listened / listened.max(),
-        encoder.WITH_PLAYLISTS.bonus,
-        settings().hub_cap,
-    )
-    lists = ranking.recommended(Boxes(load_model(demo, "vectors")), rules, 5)
+    judged = judged_again(demo)
+    assert judged.rules.bonus == encoder.WITH_PLAYLISTS.bonus
+    assert judged.rules.hub_cap == settings().hub_cap
+    lists = ranking.recommended(judged.search, judged.vectors, judged.rules, 5)
     listed = rows(demo, "select recommended_song_id from recommendations order by song_id, rank")
-    assert songs["song_id"].gather(lists.songs.ravel()).to_list() == [name for (name,) in listed]
+    ids = judged.rows["song_id"]
+    assert ids.gather(lists.songs.ravel()).to_list() == [name for (name,) in listed]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from flows.cli import app
 from flows.judging.score import scored
 from models.judging.evaluation import HEADLINE, METRICS
 from models.neighbours.boxes import Boxes
-from models.ranking import Rules, continued
+from models.ranking import Candidates, Rules, continued
 from warehouse.errors import DamagedBuild
 from warehouse.release import Home, published
 
@@ -155,18 +155,25 @@ def rules(points, families, artists, bonus=0.0):
     return Rules(np.array(families), np.array(artists), heard, bonus, hub_cap=5)
 
 
+def gone_on(points, own, rows, lists, depth):
+    near = np.empty((0, 4), int), np.empty((0, 4))
+    if len(rows):
+        near = Boxes(points).nearest_others(min(4 * depth, len(points) - 1), rows)
+    return continued(points, own, Candidates(rows, *near), lists, depth)
+
+
 def test_a_list_goes_on_where_the_published_one_ends():
     points = np.arange(8, dtype=np.float32)[:, None]
     own = rules(points, range(8), range(8))
     lists = np.array([[5, 1, -1]])
-    deep = continued(Boxes(points), own, np.array([0]), lists, 6)
+    deep = gone_on(points, own, np.array([0]), lists, 6)
     assert deep.tolist() == [[5, 1, 2, 3, 4, 6]]
 
 
 def test_the_bonus_counts_beyond_the_published_places():
     points = np.arange(6, dtype=np.float32)[:, None]
     own = rules(points, range(6), range(6), bonus=100.0)
-    deep = continued(Boxes(points), own, np.array([0]), np.array([[1]]), 5)
+    deep = gone_on(points, own, np.array([0]), np.array([[1]]), 5)
     assert deep.tolist() == [[1, 5, 4, 3, 2]]
 
 
@@ -180,7 +187,7 @@ def test_families_and_artists_keep_to_the_rules_however_deep(data):
     song = data.draw(st.integers(0, size - 1))
     none = np.full((1, 2), -1)
     own = rules(points, families, artists, bonus=data.draw(st.sampled_from([0.0, 2.0])))
-    (deep,) = continued(Boxes(points), own, np.array([song]), none, 12)
+    (deep,) = gone_on(points, own, np.array([song]), none, 12)
     listed = deep[deep >= 0].tolist()
     assert deep[len(listed) :].tolist() == [-1] * (12 - len(listed))
     found = [families[other] for other in listed]
@@ -200,7 +207,7 @@ def test_no_rows_are_gone_on_with_where_nothing_is_asked():
     points = np.zeros((3, 1), dtype=np.float32)
     own = rules(points, range(3), range(3))
     none = np.empty(0, dtype=np.int64)
-    assert continued(Boxes(points), own, none, np.empty((0, 5), int), 4).shape == (0, 4)
+    assert gone_on(points, own, none, np.empty((0, 5), int), 4).shape == (0, 4)
 
 
 def test_the_metrics_are_shown_in_one_line_for_each_model(home):

@@ -18,7 +18,7 @@ def test_the_defaults_need_no_environment():
     chosen = settings()
     assert (chosen.home, chosen.tracks, chosen.neighbours) == (Path("var"), (), 5)
     assert (chosen.max_rejected_share, chosen.max_variance_share) == (0.05, 0.5)
-    assert chosen.hub_cap == 13
+    assert chosen.hub_cap == 15
     assert (chosen.row_count_tolerance, chosen.keep, chosen.cron) == (0.2, 7, "0 3 * * *")
     assert {chosen.allow_sql, chosen.allow_download, chosen.suggest_facets} == {False}
     assert chosen.host == "127.0.0.1"
@@ -64,7 +64,7 @@ def test_tracks_may_be_overridden_by_a_list():
     [
         ("NEIGHBOURS", "many", "valid integer.*got 'many'.*Recommendations for each song"),
         ("NEIGHBOURS", "0", "greater than or equal to 1, got '0'"),
-        ("HUB_CAP", "4", "greater than or equal to 5, got '4'"),
+        ("HUB_CAP", "-1", "greater than or equal to 0, got '-1'"),
         ("MAX_REJECTED_SHARE", "1.5", "less than or equal to 1"),
         ("MAX_VARIANCE_SHARE", "0", "greater than 0"),
         ("ROW_COUNT_TOLERANCE", "nan", "finite|greater"),

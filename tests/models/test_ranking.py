@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import ranking
+from models.companions import companions
 from models.encoder.listening_blocks import Listening
 from models.lists import ARTIST_CAP, Sameness, allowed
 from models.neighbours.boxes import Boxes
@@ -25,7 +26,7 @@ def rules(families, artists=None, listened=None, bonus=0.0, hub_cap=NO_CAP):
 
 
 def recommended(points, *how, **more):
-    return ranking.recommended(Boxes(points), *how, **more)
+    return ranking.recommended(Boxes(points), points, *how, **more)
 
 
 def line(*places):
@@ -79,12 +80,16 @@ def by_the_rules(points, rules, k):
                         lists[song].append(other)
                         stands[other] += 1
         if stop == first:
-            adopt(rules, lists, stands, near, tries[0][0], chooser, stop)
+            spent, deepest = set(), min(ranking.DEEPEST, songs - 1)
+            adopt(rules, lists, stands, near, tries[0][0], chooser, stop, spent)
+            depth = tries[0][0]
+            while depth < deepest:
+                depth = min(depth * ranking.DEEPER, deepest)
+                adopt(rules, lists, stands, near, depth, chooser, stop, spent)
     return lists
 
 
-def adopt(rules, lists, stands, near, depth, chooser, stop):
-    spent = set()
+def adopt(rules, lists, stands, near, depth, chooser, stop, spent):
     for song in chooser:
         heard = [rules.listened[host] >= ranking.HARDLY_HEARD for host in range(len(lists))]
         for host in sorted(near[song][:depth], key=lambda h, heard=heard: heard[h]):
@@ -235,6 +240,14 @@ def test_nobody_stands_among_the_first_five_of_more_lists_than_the_cap(many):
     assert stands(lists).max() == told.hub_cap
 
 
+def test_without_a_cap_a_song_may_stand_in_any_number_of_lists_and_in_none(many):
+    points, told, _ = many
+    free = Rules(told.families, told.artists, told.listened, told.bonus, 0)
+    found = stands(recommended(points, free, 5))
+    assert found.max() > 3 * told.hub_cap
+    assert found.min() == 0
+
+
 def test_every_song_stands_among_the_first_five_of_somebody(many):
     _, _, lists = many
     assert stands(lists).min() == 1
@@ -363,22 +376,122 @@ def test_candidates_are_picked_as_they_are_ordered():
 # ---- how much songs are listened to
 
 
+def listening(*entries):
+    playlists, families, artists = np.array(entries).T
+    return Listening(playlists, families, artists)
+
+
+def heard_with(held, families, artists=None, popularity=None):
+    families = np.asarray(families)
+    artists = np.arange(len(families)) if artists is None else np.asarray(artists)
+    popularity = np.full(len(families), np.nan) if popularity is None else np.asarray(popularity)
+    return companions(held, families, artists, popularity)
+
+
 def test_without_playlists_songs_are_as_listened_to_as_they_are_popular():
-    found = listened_to(np.array([10, np.nan, 90, 50.0]), np.arange(4), None)
+    found = listened_to(np.array([10, np.nan, 90, 50.0]), None)
     assert np.argsort(found).tolist() == [0, 1, 3, 2]
     assert found[1] == found[3]  # at the median
     assert found[2] == 1
     assert found[0] == 0.25**4
-    assert listened_to(np.full(3, np.nan), np.arange(3), None).tolist() == [0, 0, 0]
+    assert listened_to(np.full(3, np.nan), None).tolist() == [0, 0, 0]
 
 
 def test_with_playlists_each_that_holds_the_family_counts_once():
     # Family 1 stands twice in the first of three playlists; family 2 in none.
-    held = Listening(np.array([0, 0, 0, 1, 2]), np.array([0, 1, 1, 1, 1]), np.zeros(5, int))
-    found = listened_to(np.array([99, 0, 0, 50.0]), np.array([0, 1, 1, 2]), held)
-    np.testing.assert_allclose(found, [np.log(2) / np.log(4), 1, 1, 0])
+    held = listening((0, 0, 0), (0, 1, 0), (0, 1, 0), (1, 1, 0), (1, 3, 0), (2, 1, 0), (2, 3, 0))
+    popularity = np.array([99, 0, 0, 50.0, 0])
+    found = listened_to(popularity, heard_with(held, [0, 1, 1, 2, 3], popularity=popularity))
+    popular = ((4 / 5) ** 4) * ranking.HARDLY_HEARD
+    heard = [np.log(2) / np.log(4), 1, 1, popular, np.log(3) / np.log(4)]
+    np.testing.assert_allclose(found, heard)
 
 
-def test_the_family_in_most_playlists_counts_as_1_even_where_that_is_one():
-    held = Listening(np.array([0]), np.array([1]), np.array([0]))
-    assert listened_to(np.zeros(2), np.arange(2), held).tolist() == [0, 1]
+def test_a_song_in_no_playlist_is_heard_less_than_any_in_one():
+    held = listening((0, 1, 0), (0, 0, 0))
+    found = listened_to(np.array([0, 0, 100.0]), heard_with(held, [0, 1, 2]))
+    assert found[2] < found[:2].min()
+
+
+def test_versions_share_what_is_asked_of_their_song():
+    held = listening((0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0))
+    families = np.array([0, 0, 1, 2])
+    popularity = np.full(4, np.nan)
+    found = ranking.audience(popularity, families, heard_with(held, families))
+    np.testing.assert_allclose(found, [2 / np.sqrt(2), 2 / np.sqrt(2), 2, 0])
+    alone = ranking.audience(np.array([0, 1, 2, 3.0]), np.arange(4), None)
+    assert np.argsort(alone).tolist() == [0, 1, 2, 3]
+
+
+# ---- companions in playlists
+
+
+def test_companions_are_those_of_most_playlists_in_common_long_ones_counting_less():
+    held = listening(
+        *((0, family, family) for family in (0, 1)),
+        *((1, family, family) for family in (0, 2, 3, 4)),
+        *((2, family, family) for family in (0, 2)),
+    )
+    found = heard_with(held, range(5))
+    songs, together = found.songs[found.rows[0]], found.together[found.rows[0]]
+    assert songs[songs >= 0].tolist() == [2, 1, 3, 4]
+    np.testing.assert_allclose(together[songs >= 0], [0.5 + 2**-0.5, 2**-0.5, 0.5, 0.5], rtol=1e-6)
+    assert found.plays.tolist() == [3, 1, 2, 1, 1]
+
+
+def test_a_companion_is_named_in_its_most_popular_versions():
+    held = listening((0, 0, 0), (0, 1, 1))
+    found = heard_with(held, [0, 1, 1, 1], popularity=[0, 5, 9, 7.0])
+    songs = found.songs[found.rows[0]]
+    assert songs[songs >= 0].tolist() == [2, 3]
+
+
+def test_a_song_in_no_playlist_has_the_companions_of_its_artist_by_others():
+    held = listening((0, 0, 7), (0, 1, 8), (0, 2, 7), (1, 3, 8))
+    found = heard_with(held, [0, 1, 2, 3, 4, 5], artists=[7, 8, 7, 8, 7, 9])
+    songs = found.songs[found.rows[4]]
+    assert songs[songs >= 0].tolist() == [1]
+    assert found.rows[5] == -1
+    assert found.plays[4] == 0
+
+
+def test_companions_come_first_even_from_far_away():
+    held = listening(*((n, family, family) for n in range(9) for family in (0, 9)))
+    families = np.arange(10)
+    heard = heard_with(held, families)
+    points = line(*range(9), 1000)
+    told = Rules(families, families, listened_to(np.zeros(10), heard), 0.5, NO_CAP, None, heard)
+    lists = recommended(points, told, 5)
+    assert lists.songs[0, 0] == 9
+    assert lists.distances[0, 0] == 1000
+    assert lists.songs[9, 0] == 0
+    asked = ranking.Candidates(np.array([0]), *Boxes(points).nearest_others(9, np.array([0])))
+    deep = ranking.continued(points, told, asked, lists.songs[:1, :2], 6)
+    assert deep[0, :2].tolist() == lists.songs[0, :2].tolist()
+
+
+def test_distances_to_companions_are_measured_as_others_are():
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(300, 20)).astype(np.float32)
+    held = Listening(
+        np.repeat(np.arange(30), 20), rng.integers(0, 60, 600), rng.integers(0, 300, 600)
+    )
+    families = np.concatenate([np.arange(60), np.arange(240)])
+    heard = heard_with(held, families)
+    told = Rules(families, np.arange(300), listened_to(np.zeros(300), heard), 1.5, 13, None, heard)
+    found = recommended(points, told, 12)
+    song, place = np.nonzero(found.songs >= 0)
+    gaps = points[song].astype(float) - points[found.songs[song, place]]
+    np.testing.assert_allclose(
+        found.distances[song, place], np.linalg.norm(gaps, axis=1), rtol=1e-12
+    )
+    for row, others in enumerate(found.songs.tolist()):
+        kept = [other for other in others if other >= 0]
+        assert len({families[row], *families[kept]}) == 1 + len(kept)
+
+
+def test_playlists_of_one_song_each_put_nothing_together():
+    heard = heard_with(listening((0, 0, 0), (1, 1, 1)), [0, 1, 2])
+    assert heard.plays.tolist() == [0, 0, 0]
+    told = Rules(np.arange(3), np.arange(3), np.zeros(3), 1.0, 5, None, heard)
+    assert recommended(line(0, 1, 3), told, 2).songs.tolist() == [[1, 2], [0, 2], [1, 0]]
