@@ -19,6 +19,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request as Incoming
 
+from warehouse.errors import InputError
+from warehouse.files.dialects import text_of
+
 PREFIX = "/api/v1"
 LONGEST_FORM = 100_000  # bytes of a form without a file
 MOST_FIELDS = 500
@@ -101,9 +104,9 @@ async def mixed(
     if isinstance(file, UploadFile) and file.filename:
         name = file.filename[-200:]
         try:
-            text = (await file.read()).decode()
-        except UnicodeDecodeError as error:
-            raise Refused(422, f"{name} cannot be read: expected UTF-8 text.") from error
+            text = text_of(await file.read(), name)
+        except InputError as error:
+            raise Refused(422, str(error)) from error
     places = typed["places"].strip()
     if not re.fullmatch(r"[0-9]{1,4}", places) or not 1 <= int(places) <= most_places:
         raise Refused(422, f"Expected a number of songs from 1 to {most_places}.")

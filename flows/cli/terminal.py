@@ -151,12 +151,14 @@ def build_named(place: Any, name: str | None) -> Path:
 
 
 def text_of(place: str, most: int = -1) -> str:
-    """Return the text of a file or of standard input, up to ``most`` characters and one more."""
+    """Return the text of a file or of standard input, up to ``most`` bytes and one more."""
+    from warehouse.files.dialects import text_of as decoded
+
     try:
         if place == "-":
             return sys.stdin.read(most + (most >= 0))
-        with Path(place).open(encoding="utf-8") as file:
-            return file.read(most + (most >= 0))
+        with Path(place).open("rb") as file:
+            return decoded(file.read(most + (most >= 0)), place)
     except FileNotFoundError as error:
         raise InputError(
             f"Expected a file, or - for standard input, but there is no {place!r} in {Path.cwd()}."

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from charset_normalizer import from_bytes
@@ -198,6 +199,19 @@ def looks_like_a_table(text: str) -> bool:
 def meanings_of(line: str, separator: str) -> list[str]:
     """Return the names in a line that are known to mean something in a list."""
     return [name for name in line.split(separator) if meanings(name, "playlists")]
+
+
+def text_of(data: bytes, name: str) -> str:
+    """Return bytes as text, in whichever usual encoding they are.
+
+    Args:
+        data: what was given.
+        name: what messages call it.
+
+    Raises:
+        InputError: it is no text.
+    """
+    return whole(Content(Path(name), data=data)) if data.strip() else ""
 
 
 def whole(content: Content) -> str:
