@@ -26,9 +26,15 @@ NAMED = ("playlists", "artists", "genre", "era", "harmony")
 TOGETHER = 2
 MUCH_NEARER = 0.5
 PAIRS_AT_ONCE = 10_000
+WEIGHTY = 0.01  # of the mean squared distance, from which a block is worth a word
 NOTHING_SHARED = "nearest by what is known"
 KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-SPOKEN = {"valence": "mood", "duration": "length"}
+SPOKEN = {
+    "valence": "mood",
+    "duration": "length",
+    "speechiness": "speech",
+    "instrumentalness": "vocals",
+}
 HEARD = (
     *("danceability", "energy", "valence", "loudness", "speechiness", "acousticness"),
     *("instrumentalness", "liveness", "tempo", "duration"),
@@ -178,6 +184,8 @@ class Reasons:
         of = {name: nearer.get(name, none) for name in NAMED}
         playlists, together = self._playlists(song, other, of["playlists"])
         artists = (of["artists"] > 0) & ~together
+        heard = self._far.get("harmony", 0.0) >= WEIGHTY * sum(self._far.values())
+        tuned = (of["harmony"] > 0) & heard
         sound = np.sum([nearer.get(name, none) for name in ("mood", "sound", "rhythm")], axis=0)
         return {
             "playlists": (of["playlists"] > 0, of["playlists"], playlists),
@@ -185,7 +193,7 @@ class Reasons:
             "genre": (of["genre"] > 0, of["genre"], self._shared_genres(song, other)),
             "era": (of["era"] > 0, of["era"], _years(self._facts.songs, song, other)),
             "sound": (np.full(len(song), fill_value=True), sound, close),
-            "harmony": (of["harmony"] > 0, of["harmony"], self._key(song, other)),
+            "harmony": (tuned, of["harmony"], self._key(song, other)),
         }
 
     def _playlists(

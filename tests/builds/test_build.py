@@ -40,7 +40,12 @@ pytestmark = pytest.mark.slow
 
 TOP = Path(__file__).parents[2]
 KEYS = dict(enumerate(["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"]))
-WORDS = {"mood": "valence", "length": "duration"}
+WORDS = {
+    "mood": "valence",
+    "length": "duration",
+    "speech": "speechiness",
+    "vocals": "instrumentalness",
+}
 
 
 def test_every_song_has_exactly_five_ranked_from_one(demo, rows):

@@ -427,9 +427,8 @@ def test_co_occurrence_by_hand():
     training = entries_of(
         {1: [0, 1], 2: [0, 2, 3, 4], 3: [1, 5], 4: [1, 6], 5: [4, 7], 6: [3], 7: [3]}
     )
-    # Song 0 stands in 2. Over its root, in order:
-    # 1 shares 1/2 and stands in 3: 0.29; 2 shares 1/4 and stands in 1: 0.25;
-    # 3 likewise, as its playlists of one song do not count; 4 shares 1/4 and stands in 2: 0.18.
+    # Song 1 shares a playlist of two, 0.71; songs 2 to 4 share one of four, 0.5, and go by number.
+    # How many others they stand in does not count.
     lists = baselines.co_occurrence(catalogue, query_of(catalogue, 0, relevant=[1]), training)
     assert lists[0, :5].tolist() == [1, 2, 3, 4, -1]
 

@@ -219,6 +219,14 @@ def test_years_and_key_are_said_only_where_the_distance_reads_them():
     assert not any("1991" in phrase for phrase in without)
 
 
+def test_a_key_is_not_named_where_harmony_hardly_weighs():
+    known = facts(4, key=[9] * 4, mode=[0] * 4)
+    seen = alike(space(4), "harmony")
+    assert "both in A minor" in said(known, seen)
+    seen.vectors[:, seen.spans["harmony"]] *= 0.01
+    assert "both in A minor" not in said(known, seen)
+
+
 @pytest.mark.parametrize(
     ("a", "b", "words"),
     [
@@ -246,7 +254,7 @@ def test_the_features_named_are_the_closest_of_those_that_are_known():
 def test_where_nothing_is_close_the_least_far_is_named_and_only_where_nothing_else_is():
     seen = apart(space(300), *SOUND)
     seen.vectors[0, 4] = seen.vectors[1, 4] + 0.9
-    assert said(facts(300), seen) == ["nearest in speechiness"]
+    assert said(facts(300), seen) == ["nearest in speech"]
     years = facts(300, year=[1991] * 300)
     assert said(years, alike(seen, "era")) == ["both from 1991"]
     seen.unknown[1] = True
