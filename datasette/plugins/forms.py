@@ -65,7 +65,7 @@ async def mix(datasette: Datasette, request: Request) -> Response:
     status, offer = reply.status, reply.json()
     if status != 200:
         return await page(datasette, request, "problem.html", status, answer=offer)
-    typed = {"text": await begun(datasette, request), "places": str(offer["places"])}
+    typed = {"text": await list_from_address(datasette, request), "places": str(offer["places"])}
     refused, made = None, None
     if request.method == "POST":
         try:
@@ -73,14 +73,14 @@ async def mix(datasette: Datasette, request: Request) -> Response:
             if "format" in form:
                 return await playlist(datasette, form)
             typed |= {name: field(form, name, typed[name]) for name in typed}
-            made = await mixed(datasette, form, typed, offer["most_places"])
+            made = await mix_context(datasette, form, typed, offer["most_places"])
         except Refused as error:
             status, refused = error.status, str(error)
-    found = {"offer": offer, "typed": typed, "refused": refused, "most_shown": MOST_SHOWN}
-    return await page(datasette, request, "mix.html", status, answer=made, **found)
+    context = {"offer": offer, "typed": typed, "refused": refused, "most_shown": MOST_SHOWN}
+    return await page(datasette, request, "mix.html", status, answer=made, **context)
 
 
-async def begun(datasette: Datasette, request: Request) -> str:
+async def list_from_address(datasette: Datasette, request: Request) -> str:
     """Return the list that an address begins, as song pages do by ``?song=``: ids under names."""
     songs = request.args.getlist("song")[:MOST_BEGUN]
     if not songs:
@@ -91,7 +91,7 @@ async def begun(datasette: Datasette, request: Request) -> str:
     return "\n".join(line for pair in lines for line in pair)
 
 
-async def mixed(
+async def mix_context(
     datasette: Datasette, form: FormData, typed: dict[str, str], most_places: int
 ) -> Any:
     """Return the playlist of a list that was typed or of a file.
@@ -113,7 +113,7 @@ async def mixed(
     if not text.strip():
         raise Refused(422, "There is nothing to mix yet. Paste some songs, or choose a file.")
     sent = {"text": text, "name": name, "places": int(places)}
-    made = await answered(datasette, "/mix", sent)
+    made = await answer_of(datasette, "/mix", sent)
     songs = [song["song_id"] for song in made["songs"]]
     uris = await datasette.ask(f"{PREFIX}/playlist?format=uris", {"songs": songs})
     return {"name": name, "uris": uris.text.split(), **made}
@@ -136,17 +136,17 @@ async def rate(datasette: Datasette, request: Request) -> Response:
     status, songs = reply.status, reply.json()
     if status != 200:
         return await page(datasette, request, "problem.html", status, answer=songs)
-    found: dict[str, Any] = {"asked": songs, "stars": {}, "passed": []}
+    context: dict[str, Any] = {"asked": songs, "stars": {}, "passed": []}
     refused = None
     if request.method == "POST":
         try:
-            found = await rated(datasette, await filled(datasette, request))
+            context = await rate_context(datasette, await filled(datasette, request))
         except Refused as error:
             status, refused = error.status, str(error)
-    return await page(datasette, request, "rate.html", status, refused=refused, **found)
+    return await page(datasette, request, "rate.html", status, refused=refused, **context)
 
 
-async def rated(datasette: Datasette, form: FormData) -> dict[str, Any]:
+async def rate_context(datasette: Datasette, form: FormData) -> dict[str, Any]:
     """Return what is recommended for the ratings of a form, and the songs to ask next.
 
     These are the same once more, so that a rating can be changed, or others where they were
@@ -162,14 +162,14 @@ async def rated(datasette: Datasette, form: FormData) -> dict[str, Any]:
         passed += [song_id for song_id in shown if song_id not in stars]
         shown = []
     sent: dict[str, Any] = {"rated": list(stars), "passed": passed}
-    songs = await answered(datasette, "/ask", {**sent, "again": shown})
+    songs = await answer_of(datasette, "/ask", {**sent, "again": shown})
     if shown and not songs:
-        songs = await answered(datasette, "/ask", sent)
-    answer = await answered(datasette, "/rate", {"ratings": stars}) if stars else None
+        songs = await answer_of(datasette, "/ask", sent)
+    answer = await answer_of(datasette, "/rate", {"ratings": stars}) if stars else None
     here = {song["song_id"] for song in songs}
     earlier = [one for one in answer["rated"] if one["song_id"] not in here] if answer else []
-    known = {"asked": songs, "stars": stars, "passed": passed, "answer": answer}
-    return {**known, "earlier": earlier, "more": more, "sent": True}
+    context = {"asked": songs, "stars": stars, "passed": passed, "answer": answer}
+    return {**context, "earlier": earlier, "more": more, "sent": True}
 
 
 def ratings(form: FormData) -> dict[str, float]:
@@ -232,7 +232,7 @@ async def bounded(incoming: Incoming, most: int) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
-async def answered(datasette: Datasette, address: str, sent: Any) -> Any:
+async def answer_of(datasette: Datasette, address: str, sent: Any) -> Any:
     """Return what the interface answers.
 
     Raises:

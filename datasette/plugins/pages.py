@@ -62,8 +62,8 @@ def register_routes() -> list[tuple[str, Callable[..., Any]]]:
     """Take the addresses of the pages and of the interface; all others stay Datasette's."""
     return [
         (rf"^{PREFIX}/", interface),
-        (rf"^/{DATABASE}/songs/(?P<song_id>[^/.%]+)/recommendations\.json$", promised),
-        *((page.address, shown(page)) for page in PAGES),
+        (rf"^/{DATABASE}/songs/(?P<song_id>[^/.%]+)/recommendations\.json$", recommendations_json),
+        *((page.address, page_handler(page)) for page in PAGES),
     ]
 
 
@@ -78,7 +78,7 @@ async def interface(
     await datasette.api({**scope, "root_path": root}, receive, send)
 
 
-def shown(page: Page) -> Callable[[Datasette, Request], Awaitable[Response]]:
+def page_handler(page: Page) -> Callable[[Datasette, Request], Awaitable[Response]]:
     """Return what answers requests for a page."""
 
     async def answer(datasette: Datasette, request: Request) -> Response:
@@ -92,7 +92,7 @@ def shown(page: Page) -> Callable[[Datasette, Request], Awaitable[Response]]:
     return answer
 
 
-async def promised(datasette: Datasette, request: Request) -> Response:
+async def recommendations_json(datasette: Datasette, request: Request) -> Response:
     """Return the song and its list in the form that ``docs/data-dictionary.md`` promises."""
     reply = await datasette.ask(interface_address("/songs/{song_id}", request))
     if reply.status != 200:

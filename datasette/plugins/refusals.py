@@ -39,15 +39,15 @@ def handle_exception(
 
 def refusal(request: Request, exception: Exception) -> Exception | None:
     """Return what the visitor is told, where the address is to blame for the exception."""
-    told: Exception | None = None
+    answer: Exception | None = None
     if isinstance(exception, OSError) and exception.errno == errno.ENAMETOOLONG:
-        told = NotFound("There is no file with so long a name")
+        answer = NotFound("There is no file with so long a name")
     elif isinstance(exception, sqlite3.ProgrammingError) and "binding" in str(exception):
-        told = NotFound("The address has fewer parts than the key of this table")
+        answer = NotFound("The address has fewer parts than the key of this table")
     elif not request.query_string or f"/{DATABASE}" not in request.path:
         return None
     elif isinstance(exception, DatasetteError) and exception.status >= 500:
-        told = BadRequest(exception.message)
+        answer = BadRequest(exception.message)
     elif isinstance(exception, UNREADABLE):
-        told = BadRequest(f"The address cannot be understood: {exception}")
-    return told
+        answer = BadRequest(f"The address cannot be understood: {exception}")
+    return answer

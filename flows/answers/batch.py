@@ -93,13 +93,13 @@ def answers(build: Published, requests: Sequence[BatchRequest]) -> list[BatchAns
 
 
 def _breaches(number: int, request: BatchRequest) -> list[str]:
-    asked = {
+    numbers = {
         "recommender_neighbors": request.recommender_neighbors,
         "search_neighbors": request.search_neighbors,
     }
     breaches = [
         f"Request {number}: expected {name} from 0 to {MOST_NEIGHBOURS}, got {value}."
-        for name, value in asked.items()
+        for name, value in numbers.items()
         if not 0 <= value <= MOST_NEIGHBOURS
     ]
     if len(request.search) > LONGEST_SEARCH:
@@ -113,16 +113,16 @@ def _breaches(number: int, request: BatchRequest) -> list[str]:
 def _answer(build: Published, request: BatchRequest, share: int) -> BatchAnswer:
     places = songs_of(build).rows(request.playlist) if request.playlist else np.arange(0)
     unknown = [i for i, place in zip(request.playlist, places, strict=True) if place < 0]
-    known = np.unique(places[places >= 0])
+    rows = np.unique(places[places >= 0])
     return BatchAnswer(
-        _searched(build, request.search, request.search_neighbors),
-        _recommended(build, known, request.recommender_neighbors, share),
+        _search_hits(build, request.search, request.search_neighbors),
+        _recommended(build, rows, request.recommender_neighbors, share),
         unknown[:MOST_UNKNOWN],
         len(unknown),
     )
 
 
-def _searched(build: Published, text: str, number: int) -> list[BatchSong]:
+def _search_hits(build: Published, text: str, number: int) -> list[BatchSong]:
     songs = search(build, text, number).songs if number else []
     best = songs[0].score if songs else 1.0
     return [
@@ -135,21 +135,21 @@ def _name(title: str, artist: str, year: int | None) -> str:
     return f"{title} - {artist}" + (f" ({year})" if year else "")
 
 
-def _recommended(build: Published, known: np.ndarray, number: int, share: int) -> list[BatchSong]:
-    if not len(known) or not number:
+def _recommended(build: Published, rows: np.ndarray, number: int, share: int) -> list[BatchSong]:
+    if not len(rows) or not number:
         return []
-    spaced = np.linspace(0, len(known) - 1, min(len(known), share)).round().astype(np.int64)
-    compared = known[spaced]
-    found = nearest(build, build.vectors[compared], known.tolist(), number)
+    spaced = np.linspace(0, len(rows) - 1, min(len(rows), share)).round().astype(np.int64)
+    compared = rows[spaced]
+    nearby = nearest(build, build.vectors[compared], rows.tolist(), number)
     songs = songs_of(build)
-    names, ids = songs.labels(found.songs), songs.ids[found.songs]
-    near = songs.ids[compared[found.nearest]]
+    names, ids = songs.labels(nearby.songs), songs.ids[nearby.songs]
+    near = songs.ids[compared[nearby.nearest]]
     return [
         BatchSong(name, song_id, distance, by)
         for name, song_id, distance, by in zip(
             names,
             ids,
-            found.distances.tolist(),
+            nearby.distances.tolist(),
             near,
             strict=True,
         )

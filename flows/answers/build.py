@@ -193,9 +193,11 @@ def _columns(build: Published) -> list[Row]:
 def _metrics(rows: list[Row]) -> list[MetricValues]:
     """Gather the models of each metric and split, those that are compared first."""
     groups = groupby(rows, lambda row: (row["metric"], row["split"]))
-    told = [_metric(*key, list(found)) for key, found in groups]
+    metrics = [_metric(*key, list(measures)) for key, measures in groups]
     places = {name: place for place, name in enumerate(METRICS)}
-    return sorted(told, key=lambda m: (places.get(m.metric, len(places)), [*SPLITS].index(m.split)))
+    return sorted(
+        metrics, key=lambda m: (places.get(m.metric, len(places)), [*SPLITS].index(m.split))
+    )
 
 
 def _metric(metric: str, split: str, rows: list[Row]) -> MetricValues:
@@ -305,7 +307,7 @@ def info(build: Published, switches: Mapping[str, bool]) -> BuildInfo:
     manifest, now = build.manifest, datetime.now(UTC)
     published = datetime.fromisoformat(manifest.published_at).astimezone(UTC)
     counts = manifest.counts
-    known = {
+    has = {
         "genres": bool(counts.get("song_genres") or counts.get("artist_genres")),
         "playlists": "playlists" in _blocks(build),
         "ratings": bool(counts.get("rating_factors")),
@@ -320,7 +322,7 @@ def info(build: Published, switches: Mapping[str, bool]) -> BuildInfo:
         code_version=manifest.code_version,
         settings=manifest.parameters,
         counts=counts,
-        on={**switches, **known},
+        on={**switches, **has},
     )
 
 

@@ -69,8 +69,8 @@ def places(ordered: pl.Series, wanted: pl.Series) -> IndexMatrix:
     """Return where each value stands in a series that ascends, -1 where it does not."""
     if not len(wanted) or not len(ordered):
         return np.full(len(wanted), -1)
-    found = ordered.search_sorted(wanted).clip(0, len(ordered) - 1)
-    return np.where(ordered[found] == wanted, found.to_numpy().astype(np.int64), -1)
+    rows = ordered.search_sorted(wanted).clip(0, len(ordered) - 1)
+    return np.where(ordered[rows] == wanted, rows.to_numpy().astype(np.int64), -1)
 
 
 def table(build: Published, name: contracts.Table, columns: Sequence[str] = ()) -> pl.DataFrame:
@@ -109,14 +109,14 @@ def nearest(
         barred: rows of songs that are left out with all that look the same.
         k: fewer are returned where the rules allow no more.
     """
-    known = songs_of(build)
-    namesakes = set(known.sameness.namesakes[list(barred)].tolist())
+    catalogue = songs_of(build)
+    namesakes = set(catalogue.sameness.namesakes[list(barred)].tolist())
     depth = 8 * k + 64 + len(barred)
     while True:
-        found = around(build.vectors, queries, depth)
-        chosen = allowed(found.songs, namesakes, known.sameness, k)
-        if len(chosen) == k or depth >= len(known.songs):
-            return Around(found.songs[chosen], found.distances[chosen], found.nearest[chosen])
+        nearby = around(build.vectors, queries, depth)
+        chosen = allowed(nearby.songs, namesakes, catalogue.sameness, k)
+        if len(chosen) == k or depth >= len(catalogue.songs):
+            return Around(nearby.songs[chosen], nearby.distances[chosen], nearby.nearest[chosen])
         depth *= DEEPER
 
 

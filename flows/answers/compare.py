@@ -164,14 +164,16 @@ def meant(build: Published, asked: str) -> ComparisonSide:
     own = named(build, [asked]) if asked else []
     if own or not asked:
         return ComparisonSide(asked, own[0] if own else None, [])
-    found = named(build, [song.song_id for song in search(build, asked, CHOICES).songs])
-    if not found:
+    matches = named(build, [song.song_id for song in search(build, asked, CHOICES).songs])
+    if not matches:
         raise Unknown(f"No song matches {asked!r}. Give its title, its artist, or both.")
     text = asked.casefold()
-    whole = [song for song in found if text in (song.title.casefold(), song.label.casefold())]
-    sure = whole if len(whole) == 1 else found
+    whole = [song for song in matches if text in (song.title.casefold(), song.label.casefold())]
+    sure = whole if len(whole) == 1 else matches
     return (
-        ComparisonSide(asked, sure[0], []) if len(sure) == 1 else ComparisonSide(asked, None, found)
+        ComparisonSide(asked, sure[0], [])
+        if len(sure) == 1
+        else ComparisonSide(asked, None, matches)
     )
 
 
@@ -207,11 +209,11 @@ def _compared(build: Published, song: NamedSong, other: NamedSong) -> ComparedSo
     row = build.rows("song", song_id=song.song_id)[0]
     genres = json.loads(row.pop("genres"))
     del row["recommended_by"]
-    found = build.database.execute(
+    place = build.database.execute(
         "select rank from recommendations where song_id = ? and recommended_song_id = ?",
         [song.song_id, other.song_id],
     ).fetchone()
-    return ComparedSong(row, json.loads(row["artists"]), genres, found[0] if found else None)
+    return ComparedSong(row, json.loads(row["artists"]), genres, place[0] if place else None)
 
 
 def _blocks(

@@ -228,17 +228,17 @@ def tastes(build: Published) -> Tastes:
 
 def _tastes(build: Published) -> Tastes:
     rows = build.rows("tastes")
-    known = [[WellKnownSong(**song) for song in json.loads(row.pop("known"))] for row in rows]
-    return Tastes([ListedTaste(**row, known=k) for row, k in zip(rows, known, strict=True)])
+    well_known = [[WellKnownSong(**song) for song in json.loads(row.pop("known"))] for row in rows]
+    return Tastes([ListedTaste(**row, known=k) for row, k in zip(rows, well_known, strict=True)])
 
 
 def _row(build: Published, query: str, otherwise: str, **key: str) -> Row:
     """Return the one row that answers, or say what was looked for, of a long name its start."""
-    found = build.rows(query, **key)
-    if not found:
+    matches = build.rows(query, **key)
+    if not matches:
         (name,) = key.values()
         raise Unknown(f"{otherwise.format(name if len(name) <= 80 else name[:80] + '…')}.")
-    return found[0]
+    return matches[0]
 
 
 def _features(row: Row) -> dict[str, float | None]:

@@ -180,14 +180,14 @@ def mixed(build: Published, saved: SavedSongs) -> MixedPlaylist:
         raise InputError("Expected either text or songs, got both or neither.")
     if not 1 <= saved.places <= MOST_PLACES:
         raise InputError(f"Expected 1 to {MOST_PLACES} places, got {saved.places}.")
-    told = saved.songs if saved.text is None else [saved.text]
-    require_short(sum(len(part.encode("utf-8", "ignore")) for part in told or ()), saved.name)
+    parts = saved.songs if saved.text is None else [saved.text]
+    require_short(sum(len(part.encode("utf-8", "ignore")) for part in parts or ()), saved.name)
     rows, unread = (
         listed_entries(saved.songs or ())
         if saved.text is None
         else sources.entries(saved.text, saved.name)
     )
-    return _made(build, rows, unread, saved.name, saved.places)
+    return _playlist(build, rows, unread, saved.name, saved.places)
 
 
 def described(build: Published, song_ids: Sequence[str]) -> list[PlaylistSong]:
@@ -239,7 +239,7 @@ def _example(build: Published) -> list[PlaylistSong]:
     return described(build, [row["song_id"] for row in build.rows("mix_example")])
 
 
-def _made(
+def _playlist(
     build: Published, rows: pl.DataFrame, unread: pl.DataFrame, name: str, wanted: int
 ) -> MixedPlaylist:
     given = rows.height + unread.height
@@ -264,17 +264,17 @@ def _matched(build: Published, rows: pl.DataFrame, name: str) -> tuple[IndexMatr
     cleaned = signals.cleaned_entries(rows, name, name)
     ids = songs_of(build).ids
     given_ids = cleaned.readings["track_id"].fill_null("")
-    known = pl.Series(places(ids, given_ids) >= 0)
-    found, rest = given_ids.filter(known), cleaned.readings.filter(~known)
+    is_id = pl.Series(places(ids, given_ids) >= 0)
+    song_ids, rest = given_ids.filter(is_id), cleaned.readings.filter(~is_id)
     lost = rest.select("line", reason=pl.lit(ABSENT)).clear()
     if rest.height:
         named = matching.matched_among(rest, keyed_songs(build))
-        found = pl.concat([found, named["song_id"].drop_nulls()])
+        song_ids = pl.concat([song_ids, named["song_id"].drop_nulls()])
         lost = named.filter(pl.col("song_id").is_null()).select("line", reason=pl.lit(ABSENT))
     given = _both(lost.join(rows.select("line", "row"), on="line"), cleaned.nameless)
     unclear = pl.Series([not is_clear(row) for row in given["row"]], dtype=pl.Boolean)
     given = given.with_columns(reason=pl.when(unclear).then(pl.lit(UNREAD)).otherwise("reason"))
-    return places(ids, found.unique().sort()), _both(given, cleaned.rejected)
+    return places(ids, song_ids.unique().sort()), _both(given, cleaned.rejected)
 
 
 def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:

@@ -162,26 +162,26 @@ class Breach:
     got: str
 
 
-def breach(found: Mapping[str, Any]) -> Breach:
+def breach(error: Mapping[str, Any]) -> Breach:
     """Return what pydantic found wrong with one value."""
-    place = ".".join(cut(str(part), 80) for part in found["loc"])
-    if found["type"] == "missing":
+    place = ".".join(cut(str(part), 80) for part in error["loc"])
+    if error["type"] == "missing":
         return Breach(place, "a value", "none")
-    if found["type"] == "extra_forbidden":
-        return Breach(place, "no field of this name", reprlib.repr(found["input"]))
-    if found["loc"] == ("body",) and isinstance(found["input"], bytes):
-        return Breach(place, "JSON, sent as application/json", reprlib.repr(found["input"]))
-    message = str(found["msg"])
+    if error["type"] == "extra_forbidden":
+        return Breach(place, "no field of this name", reprlib.repr(error["input"]))
+    if error["loc"] == ("body",) and isinstance(error["input"], bytes):
+        return Breach(place, "JSON, sent as application/json", reprlib.repr(error["input"]))
+    message = str(error["msg"])
     for start in ("Input should be ", "Value error, expected ", "String should have "):
         message = message.removeprefix(start)
-    return Breach(place, cut(message[:1].lower() + message[1:]), reprlib.repr(found["input"]))
+    return Breach(place, cut(message[:1].lower() + message[1:]), reprlib.repr(error["input"]))
 
 
-def in_words(found: Sequence[Mapping[str, Any]]) -> str:
+def in_words(errors: Sequence[Mapping[str, Any]]) -> str:
     """Return all that pydantic found wrong, in one sentence."""
-    told = [breach(one) for one in found[:MOST_TOLD]]
-    more = f"; and {len(found) - MOST_TOLD:,} more" if len(found) > MOST_TOLD else ""
-    words = (f"{one.place}: expected {one.expected}, got {one.got}" for one in told)
+    breaches = [breach(one) for one in errors[:MOST_TOLD]]
+    more = f"; and {len(errors) - MOST_TOLD:,} more" if len(errors) > MOST_TOLD else ""
+    words = (f"{one.place}: expected {one.expected}, got {one.got}" for one in breaches)
     return "; ".join(words) + more
 
 

@@ -163,7 +163,7 @@ def desk(build: Published) -> Desk:
         for name in (contracts.RATING_FACTORS, contracts.RATING_PARAMETERS)
     )
     values = dict(parameters.select("parameter", "value").iter_rows())
-    known = Factors(
+    model = Factors(
         values["mean"],
         np.array([values[name] for name in SPREADS]),
         factors["bias"].to_numpy(),
@@ -174,7 +174,7 @@ def desk(build: Published) -> Desk:
     songs = songs_of(build)
     rows = songs.rows(factors["song_id"])
     tastes = tastes_of(build).of_song[rows]
-    return Desk(rows, visitors.shelved(known, songs.sameness.of(rows), tastes))
+    return Desk(rows, visitors.shelved(model, songs.sameness.of(rows), tastes))
 
 
 def ask(
@@ -196,12 +196,12 @@ def ask(
     """
     shop = build.once(desk)
     done = _places(build, rated)[1], _places(build, passed)[1]
-    return _asked(build, visitors.asked(shop.shelf, *done, k=n))
+    return _songs_to_rate(build, visitors.asked(shop.shelf, *done, k=n))
 
 
 def again(build: Published, song_ids: Iterable[str]) -> list[SongToRate]:
     """Return songs that were asked before, in their order, without those that ratings know not."""
-    return _asked(build, _places(build, song_ids)[1])
+    return _songs_to_rate(build, _places(build, song_ids)[1])
 
 
 def rate(
@@ -245,12 +245,12 @@ def answered(build: Published, given: VisitorRatings) -> RatingsAnswer:
     Raises:
         As ``rate`` does.
     """
-    found = rate(build, given.ratings, given.n)
-    known = again(build, given.ratings)
-    ids = {song.song_id for song in known}
+    picks = rate(build, given.ratings, given.n)
+    songs = again(build, given.ratings)
+    ids = {song.song_id for song in songs}
     return RatingsAnswer(
-        found,
-        [LeadingRating(song.song_id, song.label, given.ratings[song.song_id]) for song in known],
+        picks,
+        [LeadingRating(song.song_id, song.label, given.ratings[song.song_id]) for song in songs],
         [song_id for song_id in given.ratings if song_id not in ids],
     )
 
@@ -331,11 +331,11 @@ def given(build: Published, text: str, name: str) -> RatingsOfFile:
     if len(records) > MOST_RATINGS:
         raise InputError(f"{name}: expected at most {MOST_RATINGS:,} ratings.")
     clean = signals.cleaned_ratings(_rows(header, records, name), name, 0)
-    found = matching.matched_among(clean.readings, keyed_songs(build))
-    lost = found.filter(pl.col("song_id").is_null())
+    matches = matching.matched_among(clean.readings, keyed_songs(build))
+    lost = matches.filter(pl.col("song_id").is_null())
     called = pl.coalesce("track_id", pl.format("{} - {}", "artist", "title"))
     unread = [f"rating {line}: {reason}" for line, reason, _ in clean.rejected.iter_rows()]
-    last = matching.last_ratings(found)
+    last = matching.last_ratings(matches)
     if not last.height:
         raise InputError("\n".join([f"{name} rates no song in the catalogue.", *unread[:3]]))
     ratings = dict(last.select("song_id", "rating").iter_rows())
@@ -372,12 +372,12 @@ def _rows(header: list[str], records: list[dict[str, Any]], name: str) -> pl.Dat
     columns = {use.used_as: use.column for use in known if use.used_as}
     rows = []
     for line, record in enumerate(records, start=1):
-        told = {ours: _text(record.get(theirs)) for ours, theirs in columns.items()}
-        if told["rating"] is None:
+        values = {ours: _text(record.get(theirs)) for ours, theirs in columns.items()}
+        if values["rating"] is None:
             continue
-        artist, *title = BETWEEN.split(told.get("song_id") or "", maxsplit=1)
+        artist, *title = BETWEEN.split(values.get("song_id") or "", maxsplit=1)
         apart = {"artists": artist, "title": title[0]} if title else {}
-        rows.append({"line": line, "row": "", **told, **apart, "user": VISITOR})
+        rows.append({"line": line, "row": "", **values, **apart, "user": VISITOR})
     schema = {"line": pl.Int64, **dict.fromkeys(("row", *signals.RATED), pl.String)}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -389,7 +389,7 @@ def _text(value: object) -> str | None:
     return str(value).encode("utf-8", "replace").decode().strip() or None
 
 
-def _asked(build: Published, places: IndexMatrix) -> list[SongToRate]:
+def _songs_to_rate(build: Published, places: IndexMatrix) -> list[SongToRate]:
     """Return songs of the desk to show them, in their order."""
     rows = build.once(desk).rows[places]
     songs = songs_of(build)
@@ -405,5 +405,5 @@ def _places(build: Published, song_ids: Iterable[str]) -> tuple[list[str], Index
     ids, rows = [*song_ids], build.once(desk).rows
     wanted = songs_of(build).rows(ids)
     places = np.searchsorted(rows, wanted).clip(0, len(rows) - 1)
-    known = rows[places] == wanted
-    return [song_id for song_id, fine in zip(ids, known, strict=True) if fine], places[known]
+    present = rows[places] == wanted
+    return [song_id for song_id, fine in zip(ids, present, strict=True) if fine], places[present]

@@ -82,17 +82,17 @@ def way(build: Published, song_id: str, other_id: str) -> Route | None:
         song_id: of the first song; the build has it.
         other_id: of the last song; the build has it.
     """
-    roads, known = build.once(links_of), songs_of(build)
-    one, two = known.rows([song_id, other_id]).tolist()
+    roads, catalogue = build.once(links_of), songs_of(build)
+    one, two = catalogue.rows([song_id, other_id]).tolist()
     songs = paths.way(roads, one, two)
     either = songs is None
     songs = paths.way(roads, one, two, either=True) if songs is None else songs
     if songs is None:
         return None
-    found = named(build, known.ids.gather(songs))
+    stops = named(build, catalogue.ids.gather(songs))
     steps = [
         _step(build, before.song_id, song, not roads.lead(*pair))
-        for (before, song), pair in zip(pairwise(found), pairwise(songs), strict=True)
+        for (before, song), pair in zip(pairwise(stops), pairwise(songs), strict=True)
     ]
     return Route(either, sum(step.distance for step in steps), steps)
 

@@ -135,7 +135,7 @@ def search(
     filters = filters or Filters()
     only = _only(build, filters)
     hits = Searcher(_index(build, only)).search(text, DEEPEST)
-    songs = _told(build, hits[:limit], only)
+    songs = _hits(build, hits[:limit], only)
     return SearchResults(_writable(text), len(hits), songs, filters, genres(build))
 
 
@@ -195,13 +195,13 @@ def _by_genre(build: Published) -> Callable[[str], Numbers]:
     return numbers
 
 
-def _told(build: Published, hits: Sequence[Hit], only: Only | None) -> list[SearchHit]:
+def _hits(build: Published, hits: Sequence[Hit], only: Only | None) -> list[SearchHit]:
     rows = build.rows("found_songs", families=json.dumps([hit.family_id for hit in hits]))
     families = {key: list(songs) for key, songs in groupby(rows, lambda row: row["family_id"])}
-    return [_found(hit, families[hit.family_id], only) for hit in hits]
+    return [_hit(hit, families[hit.family_id], only) for hit in hits]
 
 
-def _found(hit: Hit, family: list[Row], only: Only | None) -> SearchHit:
+def _hit(hit: Hit, family: list[Row], only: Only | None) -> SearchHit:
     """Return the song of a family that is shown: the one found, else the best known allowed."""
     allowed = [row for row in family if only is None or only.songs[row["number"]]]
     shown = next((row for row in allowed if row["song_id"] == hit.song_id), allowed[0])

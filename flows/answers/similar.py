@@ -68,7 +68,7 @@ def similar(
         Unknown: no song answers to it.
         InputError: several do, or the build holds fewer than ``k``.
     """
-    values = build.rows("song", song_id=_named(build.database, song))[0]
+    values = build.rows("song", song_id=_song_id(build.database, song))[0]
     rows = build.rows("song_recommendations", song_id=values["song_id"])
     matches = [SimilarSong(**{name: row[name] for name in SimilarSong.__slots__}) for row in rows]
     if k is not None and k > len(matches):
@@ -95,18 +95,20 @@ def _profile(
     return feature_profile(build, song, [match.song_id for match in matches])
 
 
-def _named(database: sqlite3.Connection, song: str) -> str:
+def _song_id(database: sqlite3.Connection, song: str) -> str:
     song = _writable(song)
     by_id = database.execute("select song_id, label from songs where song_id = ?", [song])
-    found = by_id.fetchall() or _titled(database, song)
-    if len(found) == 1:
-        return str(found[0][0])
-    asked = reprlib.repr(song)
-    if not found:
-        raise Unknown(f"No song has the id or title {asked}. To look it up: segue search")
-    shown = "\n".join(f"  {song_id}  {label}" for song_id, label in found[:KNOWN_TITLES])
-    more = f"\n  and {len(found) - KNOWN_TITLES} more" if len(found) > KNOWN_TITLES else ""
-    raise InputError(f"{len(found)} songs are called {asked}. Give the id of one:\n{shown}{more}")
+    matches = by_id.fetchall() or _titled(database, song)
+    if len(matches) == 1:
+        return str(matches[0][0])
+    quoted = reprlib.repr(song)
+    if not matches:
+        raise Unknown(f"No song has the id or title {quoted}. To look it up: segue search")
+    shown = "\n".join(f"  {song_id}  {label}" for song_id, label in matches[:KNOWN_TITLES])
+    more = f"\n  and {len(matches) - KNOWN_TITLES} more" if len(matches) > KNOWN_TITLES else ""
+    raise InputError(
+        f"{len(matches)} songs are called {quoted}. Give the id of one:\n{shown}{more}"
+    )
 
 
 def _titled(database: sqlite3.Connection, title: str) -> list[tuple[str, str]]:
@@ -142,20 +144,20 @@ def matched(build: Published, song: Mapping[str, Any], k: int) -> list[SimilarSo
         InputError: an unknown name or genre, or a value outside its contract; says all of them.
     """
     query_row = _one_song(song)
-    known = songs_of(build)
+    catalogue = songs_of(build)
     stranger = encoder.stranger(
         build.encoder,
         features.measurements(query_row),
-        known.artist(features.artists(query_row)[0]),
+        catalogue.artist(features.artists(query_row)[0]),
         _genres(build, song.get("genres") or []),
     )
     vector = encoder.encoded(build.encoder, stranger)
-    found = nearest(build, vector, _versions(known.songs, query_row), k)
-    named = known.songs[found.songs].select("song_id", "title", "artist", "year")
+    nearby = nearest(build, vector, _versions(catalogue.songs, query_row), k)
+    named = catalogue.songs[nearby.songs].select("song_id", "title", "artist", "year")
     return [
         SimilarSong(rank, **row, distance=apart, similarity=1 / (1 + apart), reason=None)
         for rank, (row, apart) in enumerate(
-            zip(named.iter_rows(named=True), found.distances.tolist(), strict=True), start=1
+            zip(named.iter_rows(named=True), nearby.distances.tolist(), strict=True), start=1
         )
     ]
 
@@ -202,16 +204,18 @@ def _versions(songs: pl.DataFrame, song: pl.DataFrame) -> list[int]:
     own = features.artists(song)[0]
     by_artist = songs.with_row_index("row").filter(features.artists(songs) == own)
     names = ("song_id", "title", "artist", "duration_ms")
-    found = families.with_families(pl.concat([by_artist.select(names), song.select(names)]))
-    same = by_artist.filter(found["family_id"].head(-1) == found["family_id"][-1])
+    grouped = families.with_families(pl.concat([by_artist.select(names), song.select(names)]))
+    same = by_artist.filter(grouped["family_id"].head(-1) == grouped["family_id"][-1])
     return same["row"].head(1).to_list()
 
 
 def _one_song(song: Mapping[str, Any]) -> pl.DataFrame:
     """Return a frame of one row with every column of ``COMPARED``, null where not given."""
     texts = ("title", "artist")
-    known = (*contracts.COMPARED, *texts, "genres")
-    breaches = [f"{reprlib.repr(name)} is not a known name" for name in song if name not in known]
+    expected = (*contracts.COMPARED, *texts, "genres")
+    breaches = [
+        f"{reprlib.repr(name)} is not a known name" for name in song if name not in expected
+    ]
     breaches += [b for name in contracts.COMPARED for b in _breaches(name, song.get(name))]
     breaches += [
         f"{name} is {reprlib.repr(song[name])}, expected text"
@@ -226,7 +230,7 @@ def _one_song(song: Mapping[str, Any]) -> pl.DataFrame:
         more = f"; and {len(breaches) - MOST_TOLD:,} more" if len(breaches) > MOST_TOLD else ""
         raise InputError(
             f"The song cannot be encoded: {'; '.join(breaches[:MOST_TOLD])}{more}. "
-            f"Expected a JSON object with any of: {', '.join(known)}."
+            f"Expected a JSON object with any of: {', '.join(expected)}."
         )
     values = {
         "song_id": "",

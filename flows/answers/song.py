@@ -115,15 +115,15 @@ def song(build: Published, song_id: str) -> SongDetails:
     Raises:
         Unknown: no song has this id.
     """
-    found = build.rows("song", song_id=song_id)
-    if not found:
+    rows = build.rows("song", song_id=song_id)
+    if not rows:
         raise Unknown(f"No song has the song_id {song_id!r}.")
-    row = found[0]
+    row = rows[0]
     genres, recommended_by = json.loads(row.pop("genres")), row.pop("recommended_by")
     return SongDetails(
         row,
         json.loads(row["artists"]),
-        [found["artist"] for found in build.rows("artists_with_songs", names=row["artists"])],
+        [rows["artist"] for rows in build.rows("artists_with_songs", names=row["artists"])],
         genres,
         build.rows("taste_of_song", taste_id=row["taste_id"])[0],
         build.once(means),
@@ -197,12 +197,12 @@ def profile(build: Published, song_id: str) -> FeatureProfile:
     Raises:
         Unknown: no song has this id.
     """
-    found = build.rows("song", song_id=song_id)
-    if not found:
+    rows = build.rows("song", song_id=song_id)
+    if not rows:
         raise Unknown(f"No song has the song_id {song_id!r}.")
     others = [row["song_id"] for row in build.rows("song_recommendations", song_id=song_id)]
-    features = feature_profile(build, found[0], others)
-    return FeatureProfile(song_id, found[0]["label"], len(others), features)
+    features = feature_profile(build, rows[0], others)
+    return FeatureProfile(song_id, rows[0]["label"], len(others), features)
 
 
 def feature_profile(

@@ -101,8 +101,11 @@ def tables(build: Published) -> PublishedTables:
 
 def _tables(build: Published) -> PublishedTables:
     held = [table for table in TABLES if table.name in build.manifest.counts]
-    told = [*(_told(build, table) for table in held), *(_told(build, view) for view in VIEWS)]
-    return PublishedTables(FILE, build.file.stat().st_size, told, examples())
+    descriptions = [
+        *(_description(build, table) for table in held),
+        *(_description(build, view) for view in VIEWS),
+    ]
+    return PublishedTables(FILE, build.file.stat().st_size, descriptions, examples())
 
 
 def examples() -> list[Example]:
@@ -122,7 +125,7 @@ def examples() -> list[Example]:
     ]
 
 
-def _told(build: Published, item: Table | View) -> TableDescription:
+def _description(build: Published, item: Table | View) -> TableDescription:
     counts, files = build.manifest.counts, build.manifest.files
     counted = RECOMMENDATIONS.name if item is RECOMMENDED_SONGS else item.name
     twin = files.get(f"parquet/{item.name}.parquet")

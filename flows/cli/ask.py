@@ -56,24 +56,24 @@ def similar(
         if song is not None and features is not None:
             raise InputError("Give a song or --features, not both.")
         if song is not None:
-            found = lookup.similar(build, song, neighbours and chosen.neighbours, profile)
+            answer = lookup.similar(build, song, neighbours and chosen.neighbours, profile)
         else:
             given = _features("-" if features is None and as_json else features)
-            found = lookup.like_features(build, given, chosen.neighbours, profile)
+            answer = lookup.like_features(build, given, chosen.neighbours, profile)
         if as_json:
             hidden = () if profile else ("feature_profile",)
-            told = {name: v for name, v in asdict(found).items() if name not in hidden}
-            print(json.dumps(told, indent=2))
+            shown = {name: v for name, v in asdict(answer).items() if name not in hidden}
+            print(json.dumps(shown, indent=2))
             return
         table = table_of("", "song", "artist", "year", "distance", "why")
-        for m in found.similar:
+        for m in answer.similar:
             year = str(m.year or "")
             table.add_row(str(m.rank), m.title, m.artist, year, f"{m.distance:.2f}", m.reason or "")
-        out.print(f"Similar to {found.song}")
+        out.print(f"Similar to {answer.song}")
         out.print(table)
-        if found.feature_profile:
+        if answer.feature_profile:
             means = table_of("feature", "the song", "its list", "catalogue", "unit")
-            for f in found.feature_profile:
+            for f in answer.feature_profile:
                 values = (f.song, f.recommended, f.catalogue)
                 means.add_row(f.feature, *("" if v is None else f"{v:.4g}" for v in values), f.unit)
             out.print(means)
@@ -100,19 +100,23 @@ def search(
     with reported_errors():
         build = Published(release.published(home_of(settings_of(home=home))))
         filters = finding.Filters(year_from, year_to, genre, explicit)
-        found = finding.search(build, text, limit, filters)
+        results = finding.search(build, text, limit, filters)
         if as_json:
-            told = {"query": text, "total": found.total, "songs": [asdict(s) for s in found.songs]}
-            print(json.dumps(told, indent=2))
+            shown = {
+                "query": text,
+                "total": results.total,
+                "songs": [asdict(s) for s in results.songs],
+            }
+            print(json.dumps(shown, indent=2))
             return
         table = table_of("song", "artist", "year", "album", "versions", "found by", "song_id")
-        for s in found.songs:
+        for s in results.songs:
             versions = str(s.others + 1) if s.others else ""
             year = str(s.year or "")
             table.add_row(s.title, s.artist, year, s.album or "", versions, s.how, s.song_id)
-        out.print(table if found.songs else "No songs found.")
-        if found.total > len(found.songs):
-            out.print(f"The best {len(found.songs)} of {found.total:,} matches.")
+        out.print(table if results.songs else "No songs found.")
+        if results.total > len(results.songs):
+            out.print(f"The best {len(results.songs)} of {results.total:,} matches.")
 
 
 @app.command()
@@ -133,8 +137,8 @@ def request(
 
     with reported_errors():
         build = Published(release.published(home_of(settings_of(home=home))))
-        asked = questions(text_of(file, MOST_BYTES))
-        print(json.dumps([asdict(one) for one in asking.answers(build, asked)], indent=2))
+        requests = questions(text_of(file, MOST_BYTES))
+        print(json.dumps([asdict(one) for one in asking.answers(build, requests)], indent=2))
 
 
 @app.command()
@@ -173,8 +177,8 @@ def rate(
                 if lines:
                     err.print(f"{why.replace('_', ' ').capitalize()}: {shown}", markup=False)
         if as_json:
-            found = [asdict(song) for song in visiting.rate(build, ratings)] if ratings else []
-            print(json.dumps({"ratings": ratings, **unused, "recommended": found}, indent=2))
+            songs = [asdict(song) for song in visiting.rate(build, ratings)] if ratings else []
+            print(json.dumps({"ratings": ratings, **unused, "recommended": songs}, indent=2))
         elif file is not None:
             _print_recommended(visiting.rate(build, ratings))
         elif not ratings:

@@ -41,20 +41,20 @@ def evaluate(
 
     with reported_errors():
         folder = build_named(home_of(settings_of(home=home)), name)
-        found = scoring.scored(folder, playlists) if playlists else scoring.of_itself(folder)
-        for warning in found.warnings:
+        score = scoring.scored(folder, playlists) if playlists else scoring.of_itself(folder)
+        for warning in score.warnings:
             err.print(f"[bold yellow]Warning:[/] {warning}")
         if as_json:
-            rows = [measure._asdict() for measure in found.measures]
-            counts = {"entries": found.entries, "found": found.found} if playlists else {}
-            print(json.dumps({"build": found.build, **counts, "evaluation": rows}, indent=2))
+            rows = [measure._asdict() for measure in score.measures]
+            counts = {"entries": score.entries, "found": score.found} if playlists else {}
+            print(json.dumps({"build": score.build, **counts, "evaluation": rows}, indent=2))
             return
-        out.print(found.build)
+        out.print(score.build)
         if playlists:
-            out.print(f"{found.found:,} of {found.entries:,} entries are in the catalogue.")
+            out.print(f"{score.found:,} of {score.entries:,} entries are in the catalogue.")
         for headings, lines in (
-            (scoring.HEADINGS, scoring.accuracy_in_words(found.measures)),
-            (("metric", "model", "value", "95 %"), scoring.others_in_words(found.measures)),
+            (scoring.HEADINGS, scoring.accuracy_in_words(score.measures)),
+            (("metric", "model", "value", "95 %"), scoring.others_in_words(score.measures)),
         ):
             table = table_of(*headings)
             for line in lines:
@@ -88,11 +88,11 @@ def tune(
     with reported_errors():
         chosen = settings_of(tracks=tracks, genres=genres, playlists=playlists)
         progress = Progress()
-        known = tuning.case(chosen, songs, learn, progress)
-        start = tuning.started(known, chosen.hub_cap)
+        case = tuning.case(chosen, songs, learn, progress)
+        start = tuning.started(case, chosen.hub_cap)
         with progress.stage("tried", total=trials, unit="recipes") as advance:
-            done = tuning.searched(known, start, trials, log, advance)
-        out.print(f"{len(known.queries.songs):,} queries, {len(known.songs):,} songs: {log}")
+            done = tuning.searched(case, start, trials, log, advance)
+        out.print(f"{len(case.queries.songs):,} queries, {len(case.songs):,} songs: {log}")
         table = table_of("recipe", "NDCG@5-AF", "N5 skewness", "never recommended", "bounds")
         for name, trial in (("in use", done[0]), ("best", tuning.best(done))):
             bounds = "kept" if trial.allowed else "broken"

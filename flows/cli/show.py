@@ -81,16 +81,16 @@ def status(
     with reported_errors():
         chosen = settings_of(home=home)
         place = home_of(chosen)
-        found = watching.status(place, chosen.max_age)
+        state = watching.status(place, chosen.max_age)
         if as_json:
-            print(json.dumps(asdict(found), indent=2))
-        elif found.build or found.last_run:
-            out.print("\n".join(watching.in_words(found)))
+            print(json.dumps(asdict(state), indent=2))
+        elif state.build or state.last_run:
+            out.print("\n".join(watching.in_words(state)))
         manifest = read_manifest(release.published(place))
         if not as_json:
             out.print(summary.text(manifest, place))
             _show_snapshots(fetching.ages(chosen, datetime.now(UTC)))
-        if check and found.problems:
+        if check and state.problems:
             raise typer.Exit(1)
 
 
@@ -113,19 +113,19 @@ def runs(
     from warehouse.runs import runs as noted
 
     with reported_errors():
-        known = noted(settings_of(home=home).home, limit)
+        history = noted(settings_of(home=home).home, limit)
         if as_json:
-            rows = [{**asdict(run), "seconds": run.seconds} for run in known]
+            rows = [{**asdict(run), "seconds": run.seconds} for run in history]
             print(json.dumps(rows, indent=2))
             return
         table = table_of("started (UTC)", "seconds", "cause", "outcome", "code", "stage", "message")
-        for run in known:
+        for run in history:
             took = "" if run.seconds is None else f"{run.seconds:.0f}"
             code = "" if run.exit_code is None else str(run.exit_code)
             started = f"{run.started_at[:10]} {run.started_at[11:19]}"
             words = first_line(run)
             table.add_row(started, took, run.cause, run.outcome, code, run.stage, words)
-        out.print(table if known else "No runs are on record here yet.")
+        out.print(table if history else "No runs are on record here yet.")
 
 
 @app.command()

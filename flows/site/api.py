@@ -136,24 +136,24 @@ def _about_search(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["search"])
 
     @router.get("/search")
-    def searched(asked: Annotated[SearchQuestion, Query()]) -> search.SearchResults:
+    def searched(question: Annotated[SearchQuestion, Query()]) -> search.SearchResults:
         """Return the songs that a text may mean, by title, artist, both, or what they are about."""
-        return search.search(build, asked.q, asked.limit, asked.filters())
+        return search.search(build, question.q, question.limit, question.filters())
 
     @router.post("/search")
-    def searched_as_json(asked: SearchBody) -> search.SearchResults:
+    def searched_as_json(question: SearchBody) -> search.SearchResults:
         """Return the same for a question in JSON."""
-        return searched(asked)
+        return searched(question)
 
     @router.get("/suggest")
-    def suggested(asked: Annotated[SuggestQuestion, Query()]) -> search.Suggestions:
+    def suggested(question: Annotated[SuggestQuestion, Query()]) -> search.Suggestions:
         """Return suggestions for a text while it is being typed."""
-        return search.suggest(build, asked.q, asked.limit)
+        return search.suggest(build, question.q, question.limit)
 
     @router.post("/suggest")
-    def suggested_as_json(asked: SuggestBody) -> search.Suggestions:
+    def suggested_as_json(question: SuggestBody) -> search.Suggestions:
         """Return the same for a question in JSON."""
-        return suggested(asked)
+        return suggested(question)
 
     return router
 
@@ -162,16 +162,18 @@ def _about_likeness(build: Published) -> APIRouter:
     router = APIRouter(route_class=TextRoute, tags=["likeness"])
 
     @router.get("/similar")
-    def similar_to(asked: Annotated[SimilarQuestion, Query()]) -> similar.SimilarList:
+    def similar_to(question: Annotated[SimilarQuestion, Query()]) -> similar.SimilarList:
         """Return what is recommended for a song, given its id or a title that is its alone."""
-        return similar.similar(build, asked.song, asked.k, asked.profile)
+        return similar.similar(build, question.song, question.k, question.profile)
 
     @router.post("/similar")
-    def similar_to_json(asked: SimilarBody) -> similar.SimilarList:
+    def similar_to_json(question: SimilarBody) -> similar.SimilarList:
         """Return songs similar to one in the catalogue, or to a new one with the given features."""
-        if asked.song is not None:
-            return similar.similar(build, asked.song, asked.k, asked.profile)
-        return similar.like_features(build, asked.features or {}, asked.k or 5, asked.profile)
+        if question.song is not None:
+            return similar.similar(build, question.song, question.k, question.profile)
+        return similar.like_features(
+            build, question.features or {}, question.k or 5, question.profile
+        )
 
     @router.get("/similar-tracks")
     def similar_tracks(
@@ -184,9 +186,9 @@ def _about_likeness(build: Published) -> APIRouter:
         return tracks.similar_tracks(build, mbid, title, artist, count)
 
     @router.post("/request")
-    def requested(asked: list[BatchBody]) -> list[request.BatchAnswer]:
+    def requested(questions: list[BatchBody]) -> list[request.BatchAnswer]:
         """Return, for each question, the songs found and the songs nearest to its playlist."""
-        return request.answers(build, [one.request() for one in asked])
+        return request.answers(build, [one.request() for one in questions])
 
     return router
 
@@ -301,11 +303,11 @@ def _about_ratings(build: Published) -> APIRouter:
         return rate.ask(build)
 
     @router.post("/ask")
-    def further(told: rate.NextQuestion) -> list[rate.SongToRate]:
+    def further(question: rate.NextQuestion) -> list[rate.SongToRate]:
         """Return the songs to ask about next, or again; nothing is kept."""
-        if told.again:
-            return rate.again(build, told.again)
-        return rate.ask(build, told.rated, told.passed, told.n)
+        if question.again:
+            return rate.again(build, question.again)
+        return rate.ask(build, question.rated, question.passed, question.n)
 
     @router.post("/rate")
     def recommended(given: rate.VisitorRatings) -> rate.RatingsAnswer:
@@ -317,5 +319,5 @@ def _about_ratings(build: Published) -> APIRouter:
 
 def _file(text: str, form: str) -> Response:
     media_type, ending = MEDIA_TYPES[form]
-    told = {"Content-Disposition": f'attachment; filename="segue-mix.{ending}"'}
-    return Response(text, headers=told, media_type=media_type)
+    headers = {"Content-Disposition": f'attachment; filename="segue-mix.{ending}"'}
+    return Response(text, headers=headers, media_type=media_type)

@@ -61,8 +61,8 @@ class Guarded:
             await send({**message, "body": b""} if body else message)
 
         try:
-            asked = {**scope, "method": "GET"} if bare else scope
-            await self.app(asked, receive, sending)
+            request = {**scope, "method": "GET"} if bare else scope
+            await self.app(request, receive, sending)
         except Exception:
             logger.exception("failed to answer %s %s", scope.get("method"), _route(scope))
             if started:
@@ -85,32 +85,32 @@ def _refusal(status: int) -> Any:
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-    found = error.errors()
-    if found and found[0]["type"] == "json_invalid":
-        why = found[0].get("ctx", {}).get("error", "")
+    breaches = error.errors()
+    if breaches and breaches[0]["type"] == "json_invalid":
+        why = breaches[0].get("ctx", {}).get("error", "")
         return problem(400, f"Expected JSON as the body: {cut(str(why))}.")
-    errors = [asdict(breach(one)) for one in found[:MOST_TOLD]]
-    return problem(422, f"The request cannot be answered: {in_words(found)}.", errors=errors)
+    errors = [asdict(breach(one)) for one in breaches[:MOST_TOLD]]
+    return problem(422, f"The request cannot be answered: {in_words(breaches)}.", errors=errors)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    told = {
+    titles = {
         400: "Expected JSON in UTF-8 as the body.",
         404: f"There is nothing at {cut(request.url.path, 80)!r}. See /api/v1/openapi.json",
         405: f"{request.method[:20]} is not allowed here; the Allow header lists what is.",
     }
-    answer = problem(error.status_code, told.get(error.status_code, str(error.detail)))
+    answer = problem(error.status_code, titles.get(error.status_code, str(error.detail)))
     answer.headers.update(error.headers or {})
     if error.status_code == 405:
-        answer.headers["allow"] = ", ".join(sorted(_answered(request)))
+        answer.headers["allow"] = ", ".join(sorted(_methods(request)))
     return answer
 
 
-def _answered(request: Request) -> set[str]:
+def _methods(request: Request) -> set[str]:
     """Return the methods that are answered at the address of a request."""
     prefix = request.app.openapi_url.removesuffix("/openapi.json")
     path = prefix + getattr(request.scope.get("route"), "path_format", "")
     operations = request.app.openapi()["paths"].get(path, {})
-    found = {method.upper() for method in operations}
-    return found | ({"HEAD"} if "GET" in found else set())
+    methods = {method.upper() for method in operations}
+    return methods | ({"HEAD"} if "GET" in methods else set())

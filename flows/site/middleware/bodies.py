@@ -36,8 +36,8 @@ def bounded(app: App, page: Callable[[], Awaitable[str]], interface: str) -> App
 
 def announced(scope: Message) -> int:
     """Return how long the body is by its header, 0 where that does not say."""
-    told = next((value for key, value in scope["headers"] if key == b"content-length"), b"")
-    return int(told) if told.isdigit() and len(told) < 20 else len(told) and MOST_BYTES + 1
+    length = next((value for key, value in scope["headers"] if key == b"content-length"), b"")
+    return int(length) if length.isdigit() and len(length) < 20 else len(length) and MOST_BYTES + 1
 
 
 async def read(receive: Receive) -> bytes | None:

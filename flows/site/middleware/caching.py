@@ -91,11 +91,11 @@ def kept(app: App, edition: Edition | None) -> App:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        asked = dict(scope["headers"])
+        sent = dict(scope["headers"])
         live = LIVE.search(scope["path"]) is not None
-        told = None if edition is None or live else policy(scope, asked, edition)
-        if told and has(asked, told[b"etag"]):
-            headers = [*told.items(), (b"vary", b"Accept-Encoding")]
+        validity = None if edition is None or live else policy(scope, sent, edition)
+        if validity and has(sent, validity[b"etag"]):
+            headers = [*validity.items(), (b"vary", b"Accept-Encoding")]
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
@@ -103,7 +103,7 @@ def kept(app: App, edition: Edition | None) -> App:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                policed = with_policy(message, None if whether["told"] else told)
+                policed = with_policy(message, None if whether["told"] else validity)
                 message = {**message, "headers": policed}
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
@@ -115,9 +115,7 @@ def kept(app: App, edition: Edition | None) -> App:
     return keep
 
 
-def policy(
-    scope: Message, asked: dict[bytes, bytes], edition: Edition
-) -> dict[bytes, bytes] | None:
+def policy(scope: Message, sent: dict[bytes, bytes], edition: Edition) -> dict[bytes, bytes] | None:
     """Return how the answer to a request can be kept, if it turns out well; POST is never kept.
 
     A style sheet or script whose address names its version never changes.
@@ -125,7 +123,7 @@ def policy(
     if scope["method"] not in ("GET", "HEAD"):
         return None
     now = datetime.now(UTC)
-    whose = b"private" if {b"cookie", b"authorization"} & asked.keys() else b"public"
+    whose = b"private" if {b"cookie", b"authorization"} & sent.keys() else b"public"
     lasts = b"max-age=%d, must-revalidate" % edition.seconds(now)
     if scope["path"].startswith("/static/"):
         named = bool(scope["query_string"])
@@ -133,13 +131,13 @@ def policy(
     return {b"etag": edition.tag(now), b"cache-control": whose + b", " + lasts}
 
 
-def has(asked: dict[bytes, bytes], tag: bytes) -> bool:
+def has(sent: dict[bytes, bytes], tag: bytes) -> bool:
     """Return whether a request says that its sender has the answer of this tag (RFC 9110)."""
-    tags = (named.strip() for named in asked.get(b"if-none-match", b"").split(b","))
+    tags = (named.strip() for named in sent.get(b"if-none-match", b"").split(b","))
     return tag.removeprefix(b"W/") in {named.removeprefix(b"W/") for named in tags}
 
 
-def with_policy(message: Message, told: dict[bytes, bytes] | None) -> list[tuple[bytes, bytes]]:
+def with_policy(message: Message, validity: dict[bytes, bytes] | None) -> list[tuple[bytes, bytes]]:
     """Return the headers of an answer, with how long it can be kept.
 
     What is said of the process, by POST or as a failure is never kept; a song that is missing or
@@ -147,8 +145,8 @@ def with_policy(message: Message, told: dict[bytes, bytes] | None) -> list[tuple
     """
     status = message["status"]
     headers = [(k, v) for k, v in message.get("headers", []) if k.lower() != b"cache-control"]
-    if told and status == 200:
-        return [*headers, *told.items()]
-    brief = told and (status in (404, 410) or 300 <= status < 400)
+    if validity and status == 200:
+        return [*headers, *validity.items()]
+    brief = validity and (status in (404, 410) or 300 <= status < 400)
     said = b"max-age=%d" % LEAST_SECONDS if brief else b"no-store"
     return [*headers, (b"cache-control", said)]
