@@ -12,9 +12,13 @@ import polars as pl
 
 from warehouse.contracts import MEASUREMENTS
 
-MARKS = (
+NAME_MARKS = (  # of missing names; "Infinity" is a song
     *("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "None", "null", "NULL", "\\N"),
-    *("inf", "-inf", "Inf", "-Inf", "Infinity", "-Infinity", "NaT", "#NULL!", "#NUM!", "(null)"),
+    *("NaT", "#NULL!", "(null)"),
+)
+MARKS = (
+    *NAME_MARKS,
+    *("inf", "-inf", "Inf", "-Inf", "Infinity", "-Infinity", "#NUM!"),
 )
 SHARES = tuple(c.name for c in MEASUREMENTS if c.unit == "0 to 1")
 NUMBERS = ("year", "duration_ms", "popularity", *(c.name for c in MEASUREMENTS))
@@ -358,11 +362,11 @@ def _loudness(values: pl.Series | None) -> str:
 
 
 def _marks(rows: pl.DataFrame) -> tuple[str, ...]:
-    names = ("line", "row", "title", "artists")
+    """Return the marks for missing values in columns that hold no names."""
+    given = [name for name in (*NUMBERS, "explicit", "release_date") if name in rows.columns]
     used: set[str] = set()
-    for name, dtype in rows.schema.items():
-        if dtype == pl.String and name not in names:
-            used.update(rows[name].filter(rows[name].is_in(MARKS)).unique())
+    for name in given:
+        used.update(rows[name].filter(rows[name].is_in(NAME_MARKS)).unique())
     return tuple(sorted(used))
 
 

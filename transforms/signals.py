@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from transforms.notation import MARKS
+from transforms.notation import NAME_MARKS
 from transforms.tracks import BIDI, CONTROL, REJECTED_SCHEMA, TRACK_ADDRESS, python_lists
 from warehouse.contracts import ARTIST_READINGS, PLAYLIST_READINGS, RATING_READINGS
 
@@ -167,13 +167,13 @@ def cleaned_ratings(rows: pl.DataFrame, source: str, file: int) -> Cleaned:
 def _plain_names(rows: pl.DataFrame) -> pl.DataFrame:
     """Take out of names what is never seen, marks of missing values, and YouTube's "- Topic"."""
     names = ("title", "artists")
-    nothing = pl.col(names).is_in(MARKS) & pl.all_horizontal(
-        pl.col(name).is_null() | pl.col(name).is_in(MARKS) for name in (*names, "song_id")
+    nothing = pl.col(names).is_in(NAME_MARKS) & pl.all_horizontal(
+        pl.col(name).is_null() | pl.col(name).is_in(NAME_MARKS) for name in (*names, "song_id")
     )
     topic = pl.col("artists").str.replace(r"\s+-\s+Topic$", "")
     return rows.with_columns(
         pl.when(~nothing.fill_null(False)).then(pl.col(names).str.replace_all(BIDI, ""))
-    ).with_columns(topic, song_id=pl.when(~pl.col("song_id").is_in(MARKS)).then("song_id"))
+    ).with_columns(topic, song_id=pl.when(~pl.col("song_id").is_in(NAME_MARKS)).then("song_id"))
 
 
 def _apart(rows: pl.DataFrame) -> pl.DataFrame:

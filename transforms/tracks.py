@@ -13,7 +13,7 @@ import polars as pl
 
 from transforms import notation as notations
 from transforms.families import folded
-from transforms.notation import ISO, MARKS, TRUTH, Notation
+from transforms.notation import ISO, MARKS, NAME_MARKS, TRUTH, Notation
 from warehouse import contracts
 from warehouse.contracts import GENRE_READINGS, READINGS, Column
 
@@ -223,17 +223,17 @@ def _without_marks(rows: pl.DataFrame, notation: Notation) -> pl.DataFrame:
     is such a mark, or where the file writes other missing values with it.
     """
     of_file = [*NEVER_A_NAME, *notation.marks]
-    suspects = rows.select(pl.col("title", "artists", "album", "genres").is_in(MARKS).any())
-    lists = rows["names"].list.first().is_in(MARKS).fill_null(False)
+    suspects = rows.select(pl.col("title", "artists", "album", "genres").is_in(NAME_MARKS).any())
+    lists = rows["names"].list.first().is_in(NAME_MARKS).fill_null(False)
     if not (lists.any() or any(suspects.row(0))):
         return rows.with_columns(marked=pl.lit(False))
     nobody = pl.Series("nobody", lists & (rows["names"].list.len() == 1))
-    title, album = pl.col("title"), pl.col("album").is_in(MARKS).fill_null(False)
-    nothing = title.is_in(MARKS) & (
+    title, album = pl.col("title"), pl.col("album").is_in(NAME_MARKS).fill_null(False)
+    nothing = title.is_in(NAME_MARKS) & (
         nobody | pl.col("artists").is_null() | album | title.is_in(of_file)
     )
     nothing = nothing.fill_null(False)
-    genres = pl.col("genres").is_in(MARKS).fill_null(False)
+    genres = pl.col("genres").is_in(NAME_MARKS).fill_null(False)
     return rows.with_columns(
         marked=nothing | album | genres | nobody,
         title=pl.when(~nothing).then(title),

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from transforms import signals, tracks
-from transforms.notation import MARKS, Notation, in_words, judged
+from transforms.notation import MARKS, NAME_MARKS, Notation, in_words, judged
 from warehouse.errors import InputError
 from warehouse.files import sources
 from warehouse.files.columns import Use
@@ -171,7 +171,9 @@ def _column(use: Use, rows: pl.DataFrame, words: str, reasons: pl.DataFrame) -> 
     if not use.used_as or use.used_as not in rows.columns:
         return Column(use.column, use.used_as, how, 0, 0)
     values = rows[use.used_as]
-    missing = values.null_count() + int(values.is_in(MARKS).sum())
+    missing = values.null_count() + int(
+        values.is_in(NAME_MARKS if use.used_as in LISTED else MARKS).sum()
+    )
     odd = int(reasons["reason"].str.contains(rf"(?:^|; ){use.used_as} '").sum())
     return Column(use.column, use.used_as, how, missing, odd)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.notation import MARKS, Notation
+from transforms.notation import NAME_MARKS, Notation
 from transforms.tracks import ODDITIES, cleaned
 from warehouse.contracts import GENRE_READINGS, MEASUREMENTS, READINGS, SONGS
 
@@ -173,7 +173,7 @@ def test_artists_come_back_from_json_as_they_were_credited(names):
     if found.readings.is_empty():
         named = {t.strip() for t in tidy} - {""}
         assert len(named) < 2
-        assert named <= {*MARKS}
+        assert named <= {*NAME_MARKS}
         return
     got = json.loads(found.readings["artists"][0])
     assert got[0] == found.readings["artist"][0]
@@ -237,11 +237,16 @@ def test_a_bound_is_allowed_and_what_lies_beyond_is_not(column, bound, beyond):
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "NaN", "NA", "None", "null", "\\N", "n/a"])
 def test_marks_of_missing_values_are_empty_cells(text):
-    found = clean(energy=text, tempo=text, popularity=text, release_date=text, album=text, key=text)
+    found = clean(energy=text, tempo=text, popularity=text, release_date=text, key=text)
     got = found.readings.row(0, named=True)
-    names = ("energy", "tempo", "popularity", "release_date", "album", "key")
+    names = ("energy", "tempo", "popularity", "release_date", "key")
     assert [got[name] for name in names] == [None] * len(names)
     assert found.oddities["missing_by_a_mark"] == 1
+
+
+def test_infinity_is_a_song_an_album_and_an_artist():
+    got = reading(title="Infinity", album="Infinity", artists="Infinity")
+    assert (got["title"], got["album"], got["artist"]) == ("Infinity",) * 3
 
 
 @pytest.mark.parametrize("text", ["NA", "NaN", "nan", "None", "null", "NULL", "\\N"])
