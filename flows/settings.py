@@ -61,11 +61,11 @@ class Settings(BaseSettings):
         0.1, ge=0, le=0.5, description="Share of the playlists held out for the evaluation."
     )
     neighbours: int = Field(5, ge=1, le=100, description="Recommendations for each song.")
-    hub_cap: int = Field(
-        15,
+    hub_cap: int | None = Field(
+        None,
         ge=0,
-        description="Lists that may hold a song among their first five places; 0 for any number, "
-        "and then some songs stand in no list.",
+        description="How many lists may have a song among their first five; 0 for any number, and "
+        "then some songs stand in no list. None: 15 with playlists, else 13.",
     )
     engine: Literal["exact", "ivf"] = Field(
         "exact",

@@ -123,7 +123,8 @@ def judged_again(build: Path) -> evaluating.Judged:
     listening = None if kept["listening"] is None else Listening(**kept["listening"])
     rules = ranking.Rules(**kept["rules"])
     if listening is not None:
-        heard = companions(listening, families, rules.artists, popularity)
+        artists = features.numbered(features.artists(rows))
+        heard = companions(listening, families, artists, popularity)
         rules = replace(rules, companions=heard)
     vectors = np.asarray(load_model(build, "vectors"))
     return evaluating.Judged(rows, families, filed, vectors, rules, listening, Boxes(vectors))

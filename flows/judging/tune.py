@@ -266,13 +266,13 @@ def searched(
     return done
 
 
-def started(known: Case, hub_cap: int) -> Trial:
+def started(known: Case, hub_cap: int | None) -> Trial:
     """Return the recipe in use, untried."""
     own = encoder.recipe_for(known.songs, known.listening)
     shaped = [name for name in DIMENSIONS if getattr(own.weights, name) > 0]
     blocks: dict[str, Any] = encoder.BLOCKS
     sizes = {name: blocks[name].get_params()["dimensions"] for name in shaped}
-    return Trial(own, sizes, hub_cap)
+    return Trial(own, sizes, own.hub_cap if hub_cap is None else hub_cap)
 
 
 def best(trials: list[Trial]) -> Trial:

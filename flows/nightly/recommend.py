@@ -183,6 +183,7 @@ def _facts(told: Known) -> reasons.Facts:
 
 def _rules(plan: Plan, told: Known, recipe: encoder.Recipe) -> ranking.Rules:
     popularity, families = evaluation.popularity(told.rows), told.songs.families
+    cap = plan.settings.hub_cap
     heard = None
     if told.listening is not None:
         heard = companions(told.listening, families, told.songs.artists, popularity)
@@ -190,7 +191,7 @@ def _rules(plan: Plan, told: Known, recipe: encoder.Recipe) -> ranking.Rules:
         *features.sameness(told.rows),
         ranking.listened_to(popularity, heard),
         recipe.bonus,
-        plan.settings.hub_cap,
+        recipe.hub_cap if cap is None else cap,
         ranking.audience(popularity, families, heard),
         heard,
     )

@@ -56,17 +56,20 @@ class Recipe:
     Args:
         weights: one for each block.
         bonus: what is taken off the squared distance to the song that is listened to most.
+        hub_cap: lists that may hold a song among their first five places, as high as the bound on
+            hubs lets it be.
     """
 
     weights: Weights
     bonus: float
+    hub_cap: int = 13
 
 
 # For measurements alone, with genres and with playlists: found by trials on a large catalogue and
 # held against `segue tune`; docs/decisions/0012 and 0013 have the numbers.
 SOUND_ALONE = Recipe(Weights(2.0, 1.4, 1.0, 0.3, 1.5, 0, 0, 0), bonus=0.1)
 WITH_GENRES = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 0, 0), bonus=0.15)
-WITH_PLAYLISTS = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 8.0, 16.0), bonus=1.5)
+WITH_PLAYLISTS = Recipe(Weights(1.2, 0.8, 0.6, 0.2, 4.0, 6.0, 8.0, 16.0), bonus=1.5, hub_cap=15)
 
 
 def recipe_for(songs: Songs, listening: Listening | None) -> Recipe:

@@ -98,13 +98,13 @@ def test_few_songs_are_never_recommended_and_none_in_more_lists_than_the_cap(dem
         )
     )
     assert (times == 0).mean() < 0.08
-    assert times.max() == settings().hub_cap
+    assert times.max() == encoder.WITH_PLAYLISTS.hub_cap
 
 
 def test_the_lists_are_what_the_rules_give_for_the_published_vectors(demo, rows):
     judged = judged_again(demo)
     assert judged.rules.bonus == encoder.WITH_PLAYLISTS.bonus
-    assert judged.rules.hub_cap == settings().hub_cap
+    assert judged.rules.hub_cap == encoder.WITH_PLAYLISTS.hub_cap
     lists = ranking.recommended(judged.search, judged.vectors, judged.rules, 5)
     listed = rows(demo, "select recommended_song_id from recommendations order by song_id, rank")
     ids = judged.rows["song_id"]
@@ -480,7 +480,8 @@ def test_every_claim_of_a_reason_is_true_and_the_most_telling_comes_first(demo, 
         assert len(reason.split("; ")) <= 4
         assert told == sorted(told, reverse=True)
         assert min(told, default=1) > 0
-    assert min(kinds[kind] for kind in CLAIMS.values()) > 20, kinds
+    assert min(kinds[kind] for kind in CLAIMS.values() if kind != "key") > 10, kinds
+    assert kinds["key"] == 0  # harmony weighs next to nothing beside playlists
 
 
 def test_no_reason_is_empty_even_where_next_to_nothing_is_known(build, rows, tmp_path):

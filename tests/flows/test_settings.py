@@ -18,7 +18,7 @@ def test_the_defaults_need_no_environment():
     chosen = settings()
     assert (chosen.home, chosen.tracks, chosen.neighbours) == (Path("var"), (), 5)
     assert (chosen.max_rejected_share, chosen.max_variance_share) == (0.05, 0.5)
-    assert chosen.hub_cap == 15
+    assert chosen.hub_cap is None
     assert (chosen.row_count_tolerance, chosen.keep, chosen.cron) == (0.2, 7, "0 3 * * *")
     assert {chosen.allow_sql, chosen.allow_download, chosen.suggest_facets} == {False}
     assert chosen.host == "127.0.0.1"
