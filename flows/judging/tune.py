@@ -288,9 +288,8 @@ def in_words(trial: Trial) -> str:
     weights = ", ".join(f"{weight:.3g}" for weight in asdict(trial.recipe.weights).values())
     sizes = ", ".join(f"{name} {size}" for name, size in trial.dimensions.items()) or "none"
     return (
-        f"Recipe(Weights({weights}), bonus={trial.recipe.bonus:.3g})\n"
-        f"# dimensions in BLOCKS: {sizes}\n"
-        f"# SEGUE_HUB_CAP={trial.hub_cap}"
+        f"Recipe(Weights({weights}), bonus={trial.recipe.bonus:.3g}, hub_cap={trial.hub_cap})\n"
+        f"# dimensions in BLOCKS: {sizes}"
     )
 
 
