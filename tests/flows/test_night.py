@@ -27,7 +27,7 @@ from warehouse.release import Home, published
 
 TRACKS = Path(__file__).parents[1] / "builds" / "golden" / "tracks.csv"
 SEGUE = Path(sys.executable).with_name("segue")
-PATIENCE = 240  # seconds, on a busy machine
+PATIENCE = 600  # seconds, on a busy machine
 DAY = timedelta(days=1)
 
 
