@@ -36,7 +36,7 @@ from warehouse.release import Home, held
 
 logger = logging.getLogger(__name__)
 
-START_SECONDS = 90
+START_SECONDS = 180  # on a busy machine
 STOP_SECONDS = 10
 ROOM = 20_000_000  # bytes that Prefect's server wants at least
 
