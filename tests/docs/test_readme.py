@@ -186,7 +186,11 @@ EXAMPLES = {
     "/artists/{name}": "/artists/Storms of Bellmere",
     "/genres/{name}": "/genres/dream pop",
 }
-ASKED = {"/suggest": "?q=gold", "/similar": f"?song={SONG}"}  # what they cannot do without
+ASKED = {
+    "/suggest": "?q=gold",
+    "/similar": f"?song={SONG}",
+    "/similar-tracks": "?title=Road at Noon&artist=Storms of Bellmere",
+}  # what they cannot do without
 
 
 def addresses():
