@@ -131,6 +131,7 @@ def _fetch_in_process(base, home):
         listenbrainz.fetch_listens(client, snapshot, "rob")
 
 
+@pytest.mark.slow
 def test_killed_twenty_times_a_fetch_ends_as_an_unbroken_one(rob, brainz, tmp_path, monkeypatch):
     monkeypatch.setattr(listenbrainz, "PAGE", 60)  # forty pages, so that there is what to kill
     monkeypatch.setattr("warehouse.demo.services.facts.LB_REQUESTS", 10**6)
