@@ -197,23 +197,20 @@ def _music(rows: pl.DataFrame) -> pl.Expr | pl.Series:
 
 
 def _plain(rows: pl.DataFrame) -> pl.DataFrame:
-    """Take out of names what is never seen, and say in ``unseen`` of which rows."""
-    given = [name for name in NAMES if name in rows.columns]
-    odd = rows.select(
-        unseen=pl.any_horizontal(pl.col(given).str.contains(UNSEEN).fill_null(False))
-    )["unseen"]
-    marked = rows.with_columns(odd)
-    if not odd.any():
-        return marked
-    return marked.with_columns(
-        _filled(pl.col(name).str.replace_all(BIDI, "").str.replace_all(CONTROL, " ")).alias(name)
-        for name in given
-    )
+    """Take out of names what is never seen, and say in ``unseen`` of which rows.
 
-
-def _filled(text: pl.Expr) -> pl.Expr:
-    stripped = text.str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+    Only the cells that hold such a character are written anew, so that others cost nothing.
+    """
+    met = pl.Series("unseen", [False]).new_from_index(0, rows.height)
+    mended = []
+    for name in [name for name in NAMES if name in rows.columns]:
+        odd = rows[name].str.contains(UNSEEN).fill_null(False)
+        if odd.any():
+            tidy = rows[name].filter(odd).str.replace_all(BIDI, "").str.replace_all(CONTROL, " ")
+            tidy = tidy.str.strip_chars()
+            mended.append(rows[name].scatter(odd.arg_true(), tidy.set(tidy == "", None)))
+            met = met | odd
+    return rows.with_columns(met.alias("unseen"), *mended)
 
 
 def _without_marks(rows: pl.DataFrame, notation: Notation) -> pl.DataFrame:
