@@ -151,9 +151,9 @@ def test_a_wrong_call_is_named(words, message):
         (["--neighbours", "0"], "SEGUE_NEIGHBOURS should be greater than or equal to 1, got 0"),
         (["--neighbours", "101"], "SEGUE_NEIGHBOURS should be less than or equal to 100, got 101"),
         (["--tracks", "nowhere.csv"], "nowhere.csv: no such file"),
-        (["--tracks", "."], "is not a file"),
-        (["--tracks", "notes.txt"], "expected a name that ends in .csv"),
-        (["--tracks", "odd.csv"], "no known catalogue has this header"),
+        (["--tracks", "nothing"], "holds no file to read"),
+        (["--tracks", "notes.txt"], "not known as a file of tracks"),
+        (["--tracks", "odd.csv"], "It lacks artists and title"),
         (["--tracks", "empty.csv"], "is empty"),
         (["--tracks", "header.csv"], "no rows below"),
         (["--tracks", "bad.csv"], "cannot be used, more than SEGUE_MAX_REJECTED_SHARE allows"),
@@ -170,7 +170,8 @@ def test_a_build_that_cannot_be_says_why_and_publishes_nothing(
     monkeypatch.chdir(tmp_path)
     header, *lines = TRACKS.read_text(encoding="utf-8").splitlines()
     Path("notes.txt").write_text("notes")
-    Path("odd.csv").write_text("a,b,c\n1,2,3\n")
+    Path("odd.csv").write_text("length,width\n1.5,2.5\n3.5,4.5\n")
+    Path("nothing").mkdir()
     Path("empty.csv").write_text("")
     Path("header.csv").write_text(header + "\n")
     Path("bad.csv").write_text("\n".join([header, *lines, *(["x,y"] * 9)]) + "\n")
@@ -325,7 +326,7 @@ def test_a_build_that_nobody_looked_after_for_long_is_stale(own_home, monkeypatc
     manifest.write_text(json.dumps({**text, "published_at": "2026-01-02T03:04:05+00:00"}))
     checked = segue("status", "--check", "--home", own_home)
     assert checked.exit_code == 1
-    assert "Stale: no run has succeeded since 2026-01-02T03:04:05+00:00" in checked.output
+    assert "Stale: no run has ended well since 2026-01-02T03:04:05+00:00" in checked.output
 
 
 def test_a_diff_says_what_changed_between_two_builds(home):
@@ -511,6 +512,7 @@ def test_the_installed_command_says_one_line_a_stage_and_no_colours_in_a_log(tmp
     assert run.returncode == 0
     stages = [line.split(" INFO ")[1].split()[0] for line in run.stderr.splitlines()]
     assert stages == [
+        "tracks.csv",  # what its columns are read as
         *("read", "merged", "encoded", "grouped", "searched", "evaluated"),
         *("explained", "mapped", "summed", "drawn", "compared"),
         *("written", "checked", "twinned", "published"),

@@ -73,7 +73,8 @@ def test_what_answers_a_query_is_the_rest_of_its_playlist_without_its_artists():
     credits[1] = [1, 0]  # a guest: songs 0 and 1 share an artist
     catalogue = catalogue_of(range(12), credits)
     found = drawn_queries(catalogue, entries_of({0: range(10)}), NONE)
-    assert found.songs.tolist() == list(range(10))
+    assert len(found.songs) == 5  # of each playlist
+    assert set(found.songs.tolist()) <= set(range(10))
     for row, song in enumerate(found.songs):
         answers = found.relevant[found.relevant // 12 == row] % 12
         assert answers.tolist() == [other for other in range(10) if other != song]

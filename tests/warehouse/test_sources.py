@@ -429,7 +429,8 @@ def test_a_column_whose_type_cannot_be_text_is_refused(tmp_path):
 
 def test_a_missing_file_a_folder_and_a_broken_link_are_refused(tmp_path):
     assert "no such file" in refusal(tmp_path / "none.csv")
-    assert "is not a file" in refusal(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "holds no file to read" in refusal(tmp_path / "empty")
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     assert "no such file" in refusal(tmp_path / "loop.csv")
     assert "cannot be read" in refusal(tmp_path / ("x" * 300 + ".csv"))

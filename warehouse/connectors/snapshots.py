@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from warehouse.errors import Busy, InputError
+from warehouse.files.sources import ORIGIN
 from warehouse.manifest import flush, sha256
 
 Licence = Literal["open", "non-commercial", "display"]
 LICENCES: tuple[Licence, ...] = ("open", "non-commercial", "display")
-ORIGIN = ".source.json"
 FOLDER = "snapshots"
 
 

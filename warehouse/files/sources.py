@@ -30,6 +30,7 @@ Kind = Literal["tracks", "genres", "playlists", "ratings"]
 PARQUET = (".parquet", ".pq")
 JSON = ".json"
 JSON_LINES = (".jsonl", ".ndjson", ".jl")
+ORIGIN = ".source.json"  # what is said of the file that it is named after
 GLOB = re.compile(r"[*?\[]")
 NO_SIGNALS: Mapping[Kind, Sequence[Path]] = MappingProxyType({})
 NOTHING_CHOSEN: Mapping[str, str] = MappingProxyType({})
@@ -135,15 +136,34 @@ def opened(
 
 
 def spread(path: Path) -> list[Path]:
-    """Return the files that a path names: those of a folder, of a pattern, of an archive, or it."""
+    """Return the files that a path names: those of a folder, of a pattern, of an archive, or it.
+
+    A path that cannot even be looked at is left to whoever opens it, who says why.
+    """
+    try:
+        return _spread(path)
+    except OSError:
+        return [path]
+
+
+def _spread(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(one for one in path.iterdir() if one.is_file() and one.name[0] != ".")
+        return _files_of(path)
     if not path.exists() and GLOB.search(str(path)):
         found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor or ""))))
         return [one for one in found if one.is_file()] or [path]
     if path.is_file() and path.name.lower().endswith(".zip"):
         return [Path(f"{path}::{part}") for part in members(path)] or [path]
     return [path]
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """Return the files of a folder in order, but for hidden ones and those that say of others."""
+    files = (one for one in folder.iterdir() if one.is_file() and one.name[0] != ".")
+    found = sorted(one for one in files if not one.name.endswith(ORIGIN))
+    if not found:
+        raise InputError(f"{folder}: a folder that holds no file to read. Name another.")
+    return found
 
 
 def _require_chosen(found: Sequence[Source], chosen: Mapping[str, str]) -> None:

@@ -202,7 +202,7 @@ def test_episodes_local_files_and_what_is_gone_are_left_out(fake, signed_in, tmp
 def test_a_used_up_quota_ends_at_once_and_is_gone_on_with(fake, signed_in, tmp_path, clock):
     session = signed_in()
     fake.quota.most = len(fake.quota.times) + 10
-    with pytest.raises(Postponed, match="wants to be left alone until"):
+    with pytest.raises(Postponed, match="asks for no requests until"):
         spotify.fetch_saved(session, tmp_path)
     naps, asked = sum(clock.naps), len(fake.journal)
     with pytest.raises(Postponed):
