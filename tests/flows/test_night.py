@@ -193,7 +193,7 @@ def test_nights_go_wrong_and_right_and_the_operator_hears_of_it(nights):
     assert "Traceback" not in said
     pages = re.findall(r"View at (http\S+)", said)
     for page in pages[:1]:
-        with urllib.request.urlopen(page) as answer:
+        with urllib.request.urlopen(page.split("/runs/")[0]) as answer:
             assert answer.status == 200
     assert pages
 

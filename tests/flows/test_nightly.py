@@ -264,7 +264,7 @@ def test_the_command_runs_the_flows_on_a_server_of_its_own_and_leaves_none(tmp_p
     )
     assert ended.returncode == 3, ended.stderr
     assert ended.stderr.count("The build broke 1 of ") == 1
-    assert ended.stderr.splitlines()[0].endswith(" s")
+    assert ended.stderr.splitlines()[1].endswith(" s")
     for noise in ("Traceback", "nanobind", "temporary server", "Finished in state", "\x1b"):
         assert noise not in ended.stderr
     assert ended.stdout == ""
