@@ -341,8 +341,12 @@ def open_reader(build: Path) -> Reader:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update"]  # fmt: skip
-SERVE = "import sys; from pathlib import Path; from flows.site.serve import bound, serve; " \
-    "serve(Path(sys.argv[1]).parents[1], bound('127.0.0.1', int(sys.argv[2])))"  # fmt: skip
+SERVE = (
+    "import sys, uvicorn; from pathlib import Path; from flows.site.serve import bound, site; "
+    "listener = bound('127.0.0.1', int(sys.argv[2])); "
+    "config = uvicorn.Config(site(Path(sys.argv[1])).app(), log_level='warning'); "
+    "uvicorn.Server(config).run(sockets=[listener])"
+)
 
 
 def free_port() -> int:
